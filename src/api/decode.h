@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Value trees to objects: NetworkPolicy strictly (unknown, duplicate and
+ * misplaced fields, wrong types and values are errors, validated with the API
+ * server's own messages), every other kind tolerantly (what weir does not need
+ * is not looked at; what it needs and cannot read is an error).
+ */
+#include "api/object.h"
+#include "input/input.h"
+
+struct wr_objects {
+	struct wr_object **items; /* in order of reading */
+	size_t n;
+	/* kinds that were skipped: names "Kind" in order of first appearance, with counts */
+	struct wr_skipped {
+		const char *kind;
+		size_t count;
+	} *skipped;
+	size_t n_skipped;
+};
+
+struct wr_decode_opts {
+	/* CIDRs with host bits set are accepted and masked, as older API servers did (a warning) */
+	bool _reserved;
+};
+
+/*
+ * Decodes all documents of in; List kinds are opened. Objects with errors are
+ * left out. Two objects of one kind, namespace and name are an error (it names
+ * both places). Memory comes from arena, which must not outlive in: the
+ * objects point into its trees. Returns 0, -EINVAL when errors were added to
+ * diags, -ENOMEM.
+ */
+int wr_decode(const struct wr_input *in, struct wr_arena *arena, struct wr_diags *diags,
+	      struct wr_objects *out);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Datapath: program to image to kernel. One datapath enforces on one network
+ * namespace (a node): the one that the calling thread is in when it is opened.
+ *
+ * Everything is pinned in a directory of a bpffs; the process may die at any
+ * time and enforcement goes on. Every change takes an flock on that directory.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "bpf/abi.h"
+#include "engine/program.h"
+
+struct wr_datapath;
+
+struct wr_datapath_opts {
+	const char *pin_dir; /* in a bpffs; made where missing */
+	/* this node's pod ranges: addresses in them that no pod claims are dropped */
+	const struct wr_cidr *pod_cidrs;
+	uint32_t n_pod_cidrs;
+	bool unknown_pods_allow;
+	bool keep_established; /* leave live connections alone when policies get stricter */
+	bool evaluate_every;   /* judge every packet: no clock involved (else timestamp mode) */
+	bool no_allowed_events; /* events for denied connections only */
+	uint32_t events_per_sec; /* bound per CPU; 0: 1000 */
+};
+
+/* One feature of the kernel that the datapath needs. */
+struct wr_feature {
+	const char *name;    /* "netfilter program" */
+	const char *needs;   /* "Linux 6.4, CONFIG_NETFILTER_BPF_LINK" */
+	bool found;
+	const char *error;   /* strerror text of the probe where not found */
+};
+
+/* Probes the running kernel; *n features in static storage. 0 when all were found, else -ENOTSUP. */
+int wr_datapath_probe(const struct wr_feature **features, uint32_t *n);
+
+/*
+ * Loads and attaches in the current network namespace, or takes over what is
+ * pinned. With nothing applied yet everything is let through (no image in
+ * force is a state of its own before the first apply; afterwards an empty
+ * slot drops). Errors go to diags in words. Negative errno.
+ */
+int wr_datapath_open(const struct wr_datapath_opts *opts, struct wr_diags *diags,
+		     struct wr_datapath **out);
+/* Closes the process's handles; what is pinned stays in force. Takes NULL. */
+void wr_datapath_close(struct wr_datapath *dp);
+
+/*
+ * Puts a program in force, in one step for all traffic. Returns after the
+ * last packet judged by the old one has left. On error the old program stays.
+ */
+int wr_datapath_apply(struct wr_datapath *dp, const struct wr_program *p, struct wr_diags *diags);
+
+/* Nanoseconds from the call until the new generation was in force, of the last apply. */
+uint64_t wr_datapath_apply_ns(const struct wr_datapath *dp);
+
+/* ---- what is loaded, read back from the kernel ---- */
+
+struct wr_image; /* a copy of the maps */
+
+int wr_image_read(const char *pin_dir, struct wr_diags *diags, struct wr_image **out);
+void wr_image_free(struct wr_image *img);
+/* Judges a new connection with the image alone, as the kernel program does. */
+void wr_image_evaluate(const struct wr_image *img, const struct wr_ip *src, const struct wr_ip *dst,
+		       uint8_t proto, uint16_t port, struct wr_verdict *out);
+
+struct wr_image_stats {
+	uint32_t generation, slots, classes, addresses, prefixes;
+	uint64_t cells, capacity; /* of the half in force */
+	uint64_t memory;          /* bytes of all maps, as far as the kernel tells */
+	uint64_t counters[WEIR_C_MAX];
+	struct weir_config config;
+	uint32_t links; /* hooks that are attached, of 6 */
+	bool conntrack_kept; /* the nft table is there */
+};
+int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_image_stats *out);
+
+/* For every address and prefix loaded. */
+typedef int (*wr_image_addr_fn)(void *ctx, const struct wr_cidr *cidr, const struct weir_addr *addr,
+				const struct weir_identity *id);
+int wr_image_each_addr(const struct wr_image *img, wr_image_addr_fn fn, void *ctx);
+
+/*
+ * Verdicts by author of the generation in force: connections (packets judged)
+ * per author number; counts has n elements, the rest is left out.
+ */
+int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n);
+
+/* ---- events ---- */
+
+typedef void (*wr_event_fn)(void *ctx, const struct weir_event *e);
+
+/*
+ * Takes all events that are waiting, in order; then, with timeout_ms > 0, waits
+ * for more once (-1: for ever). Returns their number or a negative errno.
+ * Records of a wrong size are counted and skipped.
+ */
+int wr_datapath_events(struct wr_datapath *dp, int timeout_ms, wr_event_fn fn, void *ctx);
+
+/* Checks and copies one record as it lies in the ring: 0 or -EBADMSG. */
+int wr_event_read(const void *data, size_t size, struct weir_event *out);
+
+/* Removes links, programs, maps, pins and the nft table. 0 when nothing was there, too. */
+int wr_datapath_detach(const char *pin_dir, struct wr_diags *diags);
