@@ -21,8 +21,12 @@ struct wr_objects {
 };
 
 struct wr_decode_opts {
-	/* CIDRs with host bits set are accepted and masked, as older API servers did (a warning) */
-	bool _reserved;
+	/*
+	 * Off: CIDRs with host bits, leading zeros or IPv4-mapped addresses are
+	 * read as older API servers did (host bits masked), with a warning. On:
+	 * they are errors, as they are for a new object on a current API server.
+	 */
+	bool strict_cidrs;
 };
 
 /*
@@ -34,3 +38,14 @@ struct wr_decode_opts {
  */
 int wr_decode(const struct wr_input *in, struct wr_arena *arena, struct wr_diags *diags,
 	      struct wr_objects *out);
+
+/* The same with options; opts NULL: the defaults. */
+int wr_decode_with(const struct wr_input *in, const struct wr_decode_opts *opts,
+		   struct wr_arena *arena, struct wr_diags *diags, struct wr_objects *out);
+
+/*
+ * Decodes one value tree, without a document: a watch event's object or a test's.
+ * *out is NULL when the kind is one that is skipped. 0, -EINVAL, -ENOMEM as above.
+ */
+int wr_decode_value(const struct wr_value *value, const struct wr_decode_opts *opts,
+		    struct wr_arena *arena, struct wr_diags *diags, struct wr_object **out);

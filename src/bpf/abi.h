@@ -9,15 +9,26 @@
  * Addresses and policies are kept apart, so that a change of policies never
  * touches the address maps:
  *
- *	addr4/addr6 (hash), net4/net6 (LPM trie): address ──► slot, flags
+ *	addr4/addr6 (hash), net4/net6 (LPM trie): address ──► slot
  *	image (array of 16-byte cells, behind an array-of-maps of one element):
- *	    identities[slot] ──► class, rows
+ *	    identities[slot] ──► class, flags, rows
  *	    row[class of the peer] ──► port set ──► ranges of (protocol, port)
  *
  * The image holds two halves; cell 0 says which one is in force. A new
  * generation is written into the other half and put in force by one 64-bit
  * store: a packet sees one generation or the other, never a mixture. An image
  * that does not fit gets a larger map, swapped into the array-of-maps.
+ *
+ * A half, in cells (all offsets count from its first cell):
+ *
+ *	0    weir_half_head: where the parts lie
+ *	1    weir_half_extent: how large they are
+ *	     rows, ceil(n_classes / 4) cells each
+ *	     port sets
+ *	     verdicts by author, WEIR_SHARDS rows of n_authors u64
+ *	     identities by slot, to the end of the half
+ *
+ * The identities come last, so that slots can be added to a half in force.
  */
 #include <linux/types.h>
 
@@ -25,9 +36,12 @@
 
 #define WEIR_CELL 16 /* bytes of a cell */
 
+/* Verdicts are counted in so many places, by CPU number, to keep CPUs off each other's lines. */
+#define WEIR_SHARDS 8
+
 enum weir_direction { WEIR_EGRESS = 0, WEIR_INGRESS = 1 };
 
-/* Slot 0: an address that neither a pod, a node nor a prefix covers. */
+/* Slots 0 and 1: an address that neither a pod, a node nor a prefix covers. */
 #define WEIR_SLOT_WORLD4 0
 #define WEIR_SLOT_WORLD6 1
 #define WEIR_SLOT_FIRST 2
@@ -39,9 +53,9 @@ enum weir_addr_flags {
 	WEIR_ADDR_UNKNOWN = 1 << 3, /* in this node's pod range, claimed by no pod: drop */
 };
 
+/* What an address or prefix leads to; everything else changes with the generation. */
 struct weir_addr {
 	__u32 slot;
-	__u32 flags; /* enum weir_addr_flags */
 };
 
 struct weir_net4 {
@@ -56,15 +70,33 @@ struct weir_net6 {
 
 /* Cell 0 of the image map: which half is in force. One 8-byte store changes it. */
 struct weir_image_head {
-	__u32 base;       /* cell at which the half begins (offsets below count from it) */
-	__u32 generation; /* of this half; counts from 1 */
+	__u32 base;       /* cell at which the half begins */
+	__u32 generation; /* of this half; 0: nothing applied yet */
 	__u32 half;       /* cells of one half */
 	__u32 pad;
 };
 
-/* Two u32 a cell would do; four make a row dense. Offsets count cells from the half's base. */
+struct weir_half_head {
+	__u32 ids;       /* offset of the first identity */
+	__u32 counts;    /* offset of the verdicts by author */
+	__u32 n_authors;
+	__u32 n_slots;   /* identities that were written with the generation */
+};
+
+/* For user space only. */
+struct weir_half_extent {
+	__u32 n_classes;
+	__u32 rows; /* offset of the first row */
+	__u32 sets; /* offset of the first port set */
+	__u32 pad;
+};
+
+#define WEIR_CLASS_BITS 28
+#define WEIR_CLASS_MAX ((1u << WEIR_CLASS_BITS) - 1)
+
 struct weir_identity {
-	__u32 class;
+	__u32 class : WEIR_CLASS_BITS;
+	__u32 flags : 4; /* enum weir_addr_flags */
 	__u32 row[2]; /* offset of the row's first cell, by enum weir_direction; 0: unrestricted */
 	__u32 self;   /* offset of the port set for hairpin connections; 0: allowed */
 };
@@ -76,26 +108,20 @@ struct weir_row_cell {
 
 /* A port set: count ranges sorted by first; each ends where the next begins. */
 struct weir_range {
-	__u32 first;  /* protocol << 16 | port in host byte order */
+	__u32 first;  /* protocol << 16 | port in host byte order; 0 in the set's first range */
 	__u32 author; /* who decides: a number that user space knows */
 	__u32 allow;  /* 0 or 1 */
 	__u32 count;  /* in the set's first range: number of ranges; else 0 */
 };
 
-/* The half's first cell (offset 0): where its parts lie. Read by user space only. */
-struct weir_half_head {
-	__u32 n_slots;    /* identities begin at offset 1 */
-	__u32 n_classes;
-	__u32 rows;       /* offset of the first row */
-	__u32 sets;       /* offset of the first port set */
-};
-
 union weir_cell {
 	struct weir_image_head head;
 	struct weir_half_head half;
+	struct weir_half_extent extent;
 	struct weir_identity id;
 	struct weir_row_cell row;
 	struct weir_range range;
+	__u64 count[2];
 };
 
 /* Switches in the program's own memory, changed by user space at any time. */
@@ -105,34 +131,37 @@ struct weir_config {
 	 * ns) are judged again at each packet; all ones: every packet is judged.
 	 */
 	__u64 stricter_since;
-	__u32 unknown_allow;   /* addresses flagged UNKNOWN are let through to ordinary judgement */
-	__u32 events_per_sec;  /* bound per CPU; 0: no events */
-	__u32 events_allowed;  /* events for allowed connections too */
+	__u32 unknown_allow;  /* addresses flagged UNKNOWN are let through to ordinary judgement */
+	__u32 events_per_sec; /* bound per CPU; 0: no events */
+	__u32 events_allowed; /* events for allowed connections too */
 	__u32 pad;
+	/* For user space only: */
+	__u64 writer;       /* the process that changed the maps last: a random number */
+	__s64 clock_offset; /* CLOCK_REALTIME - CLOCK_BOOTTIME at the last change, ns */
 };
 
 enum weir_reason {
-	WEIR_R_POLICY = 0,   /* the tables decided */
-	WEIR_R_INVALID,      /* conntrack has no entry for it: invalid */
-	WEIR_R_UNTRACKED,    /* conntrack was told not to look */
-	WEIR_R_PICKUP,       /* middle of a TCP connection that conntrack did not see start */
-	WEIR_R_UNKNOWN_POD,  /* an address of this node's pod range that no pod has claimed */
-	WEIR_R_NO_IMAGE,     /* nothing loaded: fails closed */
+	WEIR_R_POLICY = 0,  /* the tables decided */
+	WEIR_R_INVALID,     /* conntrack has no entry for it: invalid */
+	WEIR_R_UNTRACKED,   /* conntrack was told not to look */
+	WEIR_R_PICKUP,      /* middle of a TCP connection that conntrack did not see start */
+	WEIR_R_UNKNOWN_POD, /* an address of this node's pod range that no pod has claimed */
+	WEIR_R_NO_IMAGE,    /* tables missing or damaged: fails closed */
 	WEIR_R_MAX
 };
 
 enum weir_counter {
-	WEIR_C_ESTABLISHED, /* packets of connections in good standing */
-	WEIR_C_REJUDGED,    /* packets of older connections, judged again */
-	WEIR_C_ALLOWED,     /* new connections (packets) allowed by the tables */
-	WEIR_C_DENIED,
-	WEIR_C_UNRESTRICTED, /* new, neither end isolated here */
-	WEIR_C_NODE,        /* the node's own traffic */
-	WEIR_C_SELF,        /* a pod with itself */
-	WEIR_C_NEIGHBOUR,   /* IPv6 neighbour discovery and the like, always let through */
-	WEIR_C_NO_CT_PASS,  /* without conntrack entry, no isolated pod involved */
-	WEIR_C_NO_CT_DROP,
-	WEIR_C_EVENTS_LOST, /* ring full */
+	WEIR_C_ESTABLISHED,    /* packets of connections in good standing */
+	WEIR_C_REJUDGED,       /* packets of older connections, judged again and allowed */
+	WEIR_C_ALLOWED,        /* packets of new connections, allowed by the tables */
+	WEIR_C_DENIED,         /* packets denied, of new and older connections */
+	WEIR_C_UNRESTRICTED,   /* new, neither end isolated here */
+	WEIR_C_NODE,           /* the node's own traffic */
+	WEIR_C_SELF,           /* a pod with itself */
+	WEIR_C_NEIGHBOUR,      /* IPv6 neighbour discovery and the like, always let through */
+	WEIR_C_NO_CT_PASS,     /* without conntrack entry, no isolated pod involved */
+	WEIR_C_NO_CT_DROP,     /* without conntrack entry, dropped */
+	WEIR_C_EVENTS_LOST,    /* ring full */
 	WEIR_C_EVENTS_LIMITED, /* over the bound, or a repetition */
 	WEIR_C_MAX
 };
@@ -144,25 +173,29 @@ struct weir_event {
 	__u32 author[2];  /* by enum weir_direction; the direction that was not judged: 0 */
 	__u8 src[16];     /* original source */
 	__u8 dst[16];     /* real destination */
-	__u16 sport, dport; /* host byte order; ICMP: 0 */
+	__u16 sport, dport; /* host byte order; 0 for protocols without ports */
 	__u8 family;      /* 4 or 6 */
 	__u8 proto;
-	__u8 allow;
-	__u8 denied_by;   /* enum weir_direction; only where !allow */
+	__u8 allow;       /* 0 or 1 */
+	__u8 denied_by;   /* enum weir_direction; only where !allow and the reason is POLICY */
 	__u8 reason;      /* enum weir_reason */
 	__u8 hook;        /* NF_INET_* */
 	__u8 rejudged;    /* 1: a live connection was cut */
 	__u8 pad;
 	__u32 repeats;    /* events of the same kind left out since the last one */
+	__u32 pad2;
 };
 
-_Static_assert(sizeof(struct weir_addr) == 8, "abi");
+_Static_assert(sizeof(struct weir_addr) == 4, "abi");
 _Static_assert(sizeof(struct weir_net4) == 8, "abi");
 _Static_assert(sizeof(struct weir_net6) == 20, "abi");
 _Static_assert(sizeof(struct weir_identity) == WEIR_CELL, "abi");
 _Static_assert(sizeof(struct weir_range) == WEIR_CELL, "abi");
 _Static_assert(sizeof(union weir_cell) == WEIR_CELL, "abi");
-_Static_assert(sizeof(struct weir_config) == 24, "abi");
+_Static_assert(sizeof(struct weir_config) == 40, "abi");
 _Static_assert(sizeof(struct weir_event) == 72, "abi");
+_Static_assert(__builtin_offsetof(struct weir_event, author) == 12, "abi");
+_Static_assert(__builtin_offsetof(struct weir_event, src) == 20, "abi");
+_Static_assert(__builtin_offsetof(struct weir_event, repeats) == 64, "abi");
 
 #endif

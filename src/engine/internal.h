@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the engine's files share. A program is built in five steps, each a file:
+ *
+ *	population.c  who can be a peer: endpoints, prefixes, addresses outside
+ *	select.c      selectors and peers to sets of pods (atoms), each once
+ *	classes.c     partition of all entities by the atoms: the peer classes
+ *	port_sets.c   sets of ranges of (protocol, port), interned, and painting on them
+ *	rows.c        for every set of policies that apply to a subject: its row
+ *
+ * and compile.c runs them. An "entity" is an endpoint, a prefix, or one of the
+ * two "everything else" (IPv4, IPv6); entities are numbered in that order.
+ */
+#include "base/arena.h"
+#include "base/bitset.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "engine/program.h"
+
+/* ---- population.c ---- */
+
+struct population {
+	struct wr_endpoint *endpoints;
+	uint32_t n_endpoints;
+	uint32_t *pod_endpoint; /* first endpoint of each pod; n_pods + 1 numbers */
+	struct wr_prefix *prefixes;
+	uint32_t *parent; /* by prefix: the nearest that covers it, or WR_NONE */
+	uint32_t n_prefixes;
+	uint32_t *by_ip; /* endpoints with an address, sorted by it */
+	uint32_t n_by_ip;
+	struct wr_map *ip_index; /* address (family + 16 bytes) to endpoint */
+	uint32_t world4, world6, n_entities; /* entity numbers of "everything else"; their count */
+};
+
+int population_build(struct population *pop, const struct wr_world *w, struct wr_arena *arena);
+/* The endpoint that owns an address (a node before a hostNetwork pod), or WR_NONE. */
+uint32_t population_find_ip(const struct population *pop, const struct wr_ip *ip);
+/* The most specific prefix that covers an address, or WR_NONE. */
+uint32_t population_find_prefix(const struct population *pop, const struct wr_ip *ip);
+/* Range [*first, *end) of by_ip that lies in a prefix. */
+void population_ip_range(const struct population *pop, const struct wr_cidr *c, uint32_t *first,
+			 uint32_t *end);
+/* Range [*first, *end) of prefixes that a prefix covers. */
+void population_prefix_range(const struct population *pop, const struct wr_cidr *c,
+			     uint32_t *first, uint32_t *end);
+
+/* ---- select.c ---- */
+
+/* A set of entities that some peer or subject names; of equal ones there is one. */
+struct atom {
+	const struct wr_peer *peer; /* one of those that it came from */
+	bool is_peer; /* of some rule; subjects alone do not tell peers apart */
+	const struct wr_bitset *pods; /* WR_PEER_PODS: without hostNetwork pods */
+	uint32_t *members;	      /* entities */
+	uint32_t n_members;
+	uint32_t *classes; /* of the members, each once (classes.c) */
+	uint32_t n_classes;
+};
+
+struct selection {
+	WR_VEC(struct atom) atoms;
+	struct wr_map *index;	/* peer's content to atom */
+	struct wr_bitset **selector_pods; /* by selector id, NULL: not yet */
+	struct wr_bitset **selector_namespaces;
+	struct label_index *pod_index, *ns_index;
+	struct wr_bitset *host_network;
+	/* atom numbers: subject[policy]; rules in order of policy, direction, rule, peer */
+	uint32_t *subject;
+	uint32_t **peer_atoms[2]; /* [dir][policy][running peer number] */
+};
+
+int selection_build(struct selection *sel, const struct wr_world *w, struct wr_arena *arena);
+void selection_free(struct selection *sel); /* what is not in the arena */
+/* Fills members of every atom. */
+int selection_members(struct selection *sel, const struct wr_world *w, const struct population *pop,
+		      bool ipblocks_skip_pods, struct wr_arena *arena);
+
+/* ---- classes.c ---- */
+
+/*
+ * Which numbers the named ports that policies use have on a pod; of equal ones
+ * there is one. Signature 0: none (addresses outside, too).
+ */
+struct port_names {
+	WR_VEC(const char *) names; /* used by some rule, interned */
+	uint32_t *signature;	    /* by pod */
+	WR_VEC(const struct wr_pod *) sample; /* a pod of each signature; sample[0] is NULL */
+};
+
+int port_names_build(struct port_names *pn, const struct wr_world *w, struct wr_arena *arena);
+void port_names_free(struct port_names *pn);
+
+struct classes {
+	uint32_t *of; /* by entity */
+	uint32_t n;
+	uint32_t *signature; /* port_names signature, by class */
+};
+
+int classes_build(struct classes *cl, const struct population *pop, struct selection *sel,
+		  const struct port_names *pn, struct wr_arena *arena);
+
+/* ---- port_sets.c ---- */
+
+/* States of a key while rules are painted in order. */
+enum paint { PAINT_OPEN, PAINT_PASSED, PAINT_ALLOW, PAINT_DENY };
+
+struct span { /* ends where the next begins */
+	uint32_t first, author;
+	enum paint paint;
+};
+
+/* What a rule's ports cover: sorted disjoint key ranges, interned. 0: nothing, 1: everything. */
+enum { CANVAS_OPEN = 0, COVER_NOTHING = 0, COVER_ALL = 1 };
+
+struct key_span {
+	uint32_t first, last;
+};
+
+struct port_sets {
+	struct wr_arena *arena;
+	WR_VEC(struct spans { const struct span *items; uint32_t n; }) canvases;
+	struct wr_map *canvas_index;
+	WR_VEC(struct cover { const struct key_span *items; uint32_t n; }) covers;
+	struct wr_map *cover_index;
+	struct wr_map *memo; /* (canvas, cover, paint, author) to canvas */
+	WR_VEC(uint32_t) final_of; /* by canvas: final port set + 1; 0: not yet */
+	WR_VEC(struct final_set { const struct wr_range *items; uint32_t n; }) finals;
+	struct wr_map *final_index;
+};
+
+int port_sets_init(struct port_sets *ps, struct wr_arena *arena);
+void port_sets_free(struct port_sets *ps);
+/* The cover of a rule's ports on a destination with these named ports (NULL: none). */
+int port_sets_cover(struct port_sets *ps, const struct wr_rule *r, const struct wr_pod *dst,
+		    uint32_t *cover);
+/* The canvas after painting what is open of it; COVER_ALL and friends are covers. */
+int port_sets_paint(struct port_sets *ps, uint32_t canvas, uint32_t cover, enum paint paint,
+		    uint32_t author, uint32_t *out);
+/* The canvas with what was passed open again (the next tier begins). */
+int port_sets_reopen(struct port_sets *ps, uint32_t canvas, uint32_t *out);
+/* The final port set: what is still open or passed is allowed by default. */
+int port_sets_final(struct port_sets *ps, uint32_t canvas, uint32_t *out);
+/* The final port set that allows what both allow. */
+int port_sets_both(struct port_sets *ps, uint32_t a, uint32_t b, uint32_t *out);
+
+/* ---- rows.c ---- */
+
+struct row {
+	const uint32_t *policies; /* ascending: the order of evaluation */
+	uint32_t n_policies;
+	enum wr_direction dir;
+	uint32_t signature; /* of the subject's named ports where they matter, else 0 */
+	uint32_t *sets;	    /* by class */
+};
+
+struct row_table {
+	WR_VEC(struct row) rows;
+	struct wr_map *index;
+};
+
+struct wr_program {
+	unsigned refs;
+	struct wr_arena *arena;
+	struct wr_world *world;
+	struct wr_compile_opts opts;
+	struct population pop;
+	struct selection sel;
+	struct port_names names;
+	struct classes classes;
+	struct port_sets sets;
+	WR_VEC(struct wr_author) authors;
+	struct wr_map *author_index;
+	struct row_table rows; /* row 0: no policy selects */
+	/*
+	 * Without NetworkPolicies, which never judge a pod's connection with
+	 * itself: only for identities' self, not loaded.
+	 */
+	struct row_table self_rows;
+};
+
+/* Computes rows and the identities of all endpoints. */
+int rows_build(struct wr_program *p);

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Near misses: of the rules that do not allow a connection, those that fail in
+ * one thing only. A rule with the right peer and the wrong port is near; so is
+ * one with the right port whose peer fails in its labels, its namespace, or by
+ * an except. What fails in two things says nothing.
+ */
+#include "engine/miss.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+#define MISSES_MAX 8
+
+/* The nearest first: what is cheapest to mend, and most often meant. */
+static const uint8_t nearness[] = {
+	[WR_MISS_NAMESPACE] = 0, [WR_MISS_PORT] = 1,	 [WR_MISS_PROTOCOL] = 2,
+	[WR_MISS_NAMED_PORT] = 3, [WR_MISS_NO_PORTS] = 4, [WR_MISS_LABELS] = 5,
+	[WR_MISS_NS_LABELS] = 6,  [WR_MISS_EXCEPT] = 7,	  [WR_MISS_IPBLOCK] = 8,
+};
+
+static const char *port_words(const struct wr_port *port, struct wr_arena *a)
+{
+	const char *proto = wr_proto_name(port->proto);
+	switch (port->kind) {
+	case WR_PORTS_ALL:
+		return wr_arena_printf(a, "%s", proto);
+	case WR_PORTS_NAMED:
+		return wr_arena_printf(a, "%s %s", proto, port->name);
+	case WR_PORTS_RANGE:
+		break;
+	}
+	if (port->first == port->last)
+		return wr_arena_printf(a, "%s %u", proto, port->first);
+	return wr_arena_printf(a, "%s %u-%u", proto, port->first, port->last);
+}
+
+static const char *connection_words(const struct connection *c, struct wr_arena *a)
+{
+	if (!wr_proto_has_ports(c->proto))
+		return wr_arena_printf(a, "%s", wr_proto_name(c->proto));
+	return wr_arena_printf(a, "%s %u", wr_proto_name(c->proto), c->port);
+}
+
+static const char *pod_words(const struct connection *c, const struct wr_side *side,
+			     struct wr_arena *a)
+{
+	const struct wr_pod *pod = &c->p->world->pods[side->pod];
+	return wr_arena_printf(a, "%s/%s", pod->ns, pod->name);
+}
+
+/* ---- the port is wrong ---- */
+
+static bool port_miss(const struct connection *c, const struct wr_rule *r, struct wr_near_miss *m,
+		      struct wr_arena *a)
+{
+	static const struct {
+		enum port_match match;
+		enum wr_miss_kind kind;
+	} order[] = {{PORT_NUMBER, WR_MISS_PORT},
+		     {PORT_PROTOCOL, WR_MISS_PROTOCOL},
+		     {PORT_NAME, WR_MISS_NAMED_PORT},
+		     {PORT_NO_PORTS, WR_MISS_NO_PORTS},
+		     {PORT_NO, WR_MISS_PORT}};
+	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
+		for (uint32_t i = 0; i < r->n_ports; i++)
+			if (match_port(c, &r->ports[i]) == order[o].match) {
+				m->kind = order[o].kind;
+				m->port = i;
+				m->mark = r->ports[i].mark;
+				const char *rule = port_words(&r->ports[i], a);
+				const char *conn = connection_words(c, a);
+				m->text = rule && conn ? wr_arena_printf(a, "the peer matches, but it allows %s%s, not %s", rule,
+									 r->n_ports > 1 ? " and other ports" : "", conn)
+						       : NULL;
+				return true;
+			}
+	return false;
+}
+
+static const char *port_mend(const struct connection *c, const struct wr_near_miss *m,
+			     struct wr_arena *a)
+{
+	if (m->kind == WR_MISS_NO_PORTS)
+		return wr_arena_printf(a, "%s has no ports: only a rule without `ports` allows it",
+				       wr_proto_name(c->proto));
+	return wr_arena_printf(a, "add to its ports: - {protocol: %s, port: %u}",
+			       wr_proto_name(c->proto), c->port);
+}
+
+/* ---- the peer is wrong ---- */
+
+static const char *namespace_mend(const struct connection *c, const struct wr_side *side,
+				  struct wr_arena *a)
+{
+	const struct wr_pod *pod = &c->p->world->pods[side->pod];
+	return wr_arena_printf(a,
+			       "add to this peer: namespaceSelector: {matchLabels: "
+			       "{kubernetes.io/metadata.name: %s}}",
+			       pod->ns);
+}
+
+/* The first requirement that the labels fail, in words for a mend. */
+static const char *labels_mend(const struct wr_world *w, uint32_t selector, const char *whose,
+			       const struct wr_label_id *labels, size_t n, struct wr_arena *a)
+{
+	const struct wr_selector *s = &w->selectors[selector];
+	for (size_t i = 0; i < s->n && i < s->source->n; i++) {
+		struct wr_req req = s->reqs[i];
+		bool has = false;
+		for (size_t k = 0; k < n; k++)
+			has |= labels[k].key == req.key;
+		const struct wr_requirement *src = &s->source->reqs[i];
+		if (req.op == WR_OP_EXISTS && !has)
+			return wr_arena_printf(a, "%s has no label %s", whose, src->key);
+		if (req.op == WR_OP_NOT_EXISTS && has)
+			return wr_arena_printf(a, "%s must not have the label %s", whose, src->key);
+		if (req.op != WR_OP_IN)
+			continue;
+		bool in = false;
+		for (size_t k = 0; k < n; k++)
+			for (size_t v = 0; v < req.n; v++)
+				in |= labels[k].pair == req.pairs[v];
+		if (!in && src->n)
+			return wr_arena_printf(a, "%s needs the label %s: \"%s\"%s", whose, src->key,
+					       src->values[0], src->n > 1 ? " (or another that it lists)" : "");
+	}
+	return NULL;
+}
+
+static const char *blocks_words(const struct wr_peer *peer, struct wr_arena *a)
+{
+	char text[WR_CIDR_TEXT];
+	return wr_arena_printf(a, "%s", wr_cidr_format(&peer->cidr, text));
+}
+
+static const char *selector_words(const struct wr_world *w, uint32_t selector, struct wr_arena *a)
+{
+	const char *s = selector == WR_NONE ? "" : wr_selector_format(w, selector, a);
+	return s && *s ? s : "everything";
+}
+
+static void peer_words(const struct connection *c, const struct wr_policy *pol,
+		       const struct wr_peer *peer, const struct wr_side *side,
+		       struct wr_near_miss *m, struct wr_arena *a)
+{
+	const struct wr_world *w = c->p->world;
+	char ip[WR_IP_TEXT];
+	const char *who = side->pod != WR_NONE ? pod_words(c, side, a)
+					       : wr_arena_printf(a, "%s", wr_ip_format(&side->ip, ip));
+	const struct wr_pod *pod = side->pod != WR_NONE ? &w->pods[side->pod] : NULL;
+	switch (m->kind) {
+	case WR_MISS_NAMESPACE:
+		m->text = wr_arena_printf(a,
+					  "its podSelector matches the labels of %s, but without a "
+					  "namespaceSelector it stays in its own namespace %s",
+					  who, pol->ns ? pol->ns : "");
+		m->mend = namespace_mend(c, side, a);
+		break;
+	case WR_MISS_NS_LABELS:
+		m->text = wr_arena_printf(a, "the labels of %s match, but namespace %s is not in %s", who,
+					  pod->ns, selector_words(w, peer->ns_selector, a));
+		m->mend = labels_mend(w, peer->ns_selector, wr_arena_printf(a, "namespace %s", pod->ns),
+				      w->namespaces[pod->ns_index].labels,
+				      w->namespaces[pod->ns_index].n_labels, a);
+		break;
+	case WR_MISS_LABELS:
+		m->text = wr_arena_printf(a, "it allows pods with %s, which %s is not",
+					  selector_words(w, peer->pod_selector, a), who);
+		m->mend = labels_mend(w, peer->pod_selector, who, pod->labels, pod->n_labels, a);
+		break;
+	case WR_MISS_EXCEPT:
+		m->text = wr_arena_printf(a, "%s lies in its ipBlock %s, but in an except of it", who,
+					  blocks_words(peer, a));
+		break;
+	case WR_MISS_IPBLOCK:
+		m->text = wr_arena_printf(a, "%s does not lie in its ipBlock %s", who,
+					  blocks_words(peer, a));
+		break;
+	case WR_MISS_PORT:
+	case WR_MISS_PROTOCOL:
+	case WR_MISS_NAMED_PORT:
+	case WR_MISS_NO_PORTS:
+		break;
+	}
+}
+
+static bool peer_miss(const struct connection *c, const struct wr_policy *pol,
+		      const struct wr_rule *r, const struct wr_side *side, struct wr_near_miss *m,
+		      struct wr_arena *a)
+{
+	static const struct {
+		enum peer_match match;
+		enum wr_miss_kind kind;
+	} order[] = {{MATCH_NAMESPACE, WR_MISS_NAMESPACE},
+		     {MATCH_EXCEPT, WR_MISS_EXCEPT},
+		     {MATCH_LABELS, WR_MISS_LABELS},
+		     {MATCH_NS_LABELS, WR_MISS_NS_LABELS},
+		     {MATCH_OUTSIDE, WR_MISS_IPBLOCK}};
+	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
+		for (uint32_t i = 0; i < r->n_peers; i++)
+			if (match_peer(c, &r->peers[i], side) == order[o].match) {
+				m->kind = order[o].kind;
+				m->peer = i;
+				m->mark = r->peers[i].mark;
+				peer_words(c, pol, &r->peers[i], side, m, a);
+				return true;
+			}
+	return false;
+}
+
+/* ---- collecting ---- */
+
+static bool any_peer_matches(const struct connection *c, const struct wr_rule *r,
+			     const struct wr_side *side)
+{
+	for (uint32_t i = 0; i < r->n_peers; i++)
+		if (match_peer(c, &r->peers[i], side) == MATCH_YES)
+			return true;
+	return r->any_peer;
+}
+
+static bool any_port_matches(const struct connection *c, const struct wr_rule *r)
+{
+	for (uint32_t i = 0; i < r->n_ports; i++)
+		if (match_port(c, &r->ports[i]) == PORT_YES)
+			return true;
+	return r->any_port;
+}
+
+static bool rule_miss(const struct connection *c, const struct wr_policy *pol,
+		      const struct wr_rule *r, const struct wr_side *side, struct wr_near_miss *m,
+		      struct wr_arena *a)
+{
+	bool peer = any_peer_matches(c, r, side), port = any_port_matches(c, r);
+	if (r->action != WR_ACCEPT || peer == port)
+		return false;
+	if (port)
+		return peer_miss(c, pol, r, side, m, a);
+	if (!port_miss(c, r, m, a))
+		return false;
+	m->mend = port_mend(c, m, a);
+	return true;
+}
+
+static int compare_misses(const void *pa, const void *pb)
+{
+	const struct wr_near_miss *a = pa, *b = pb;
+	uint32_t ka[] = {nearness[a->kind], a->policy, a->rule};
+	uint32_t kb[] = {nearness[b->kind], b->policy, b->rule};
+	for (size_t i = 0; i < 3; i++)
+		if (ka[i] != kb[i])
+			return ka[i] < kb[i] ? -1 : 1;
+	return 0;
+}
+
+int find_misses(const struct connection *c, const struct wr_side *peer, struct wr_arena *arena,
+		struct wr_reason *out)
+{
+	WR_VEC(struct wr_near_miss) all = {0};
+	int rc = 0;
+	for (uint32_t i = 0; i < out->n_isolating && !rc; i++) {
+		const struct wr_policy *pol = &c->p->world->policies[out->isolating[i]];
+		for (uint32_t r = 0; r < pol->n_rules[out->dir] && !rc; r++) {
+			struct wr_near_miss m = {
+				.policy = out->isolating[i], .rule = r, .peer = WR_NONE, .port = WR_NONE};
+			if (!rule_miss(c, pol, &pol->rules[out->dir][r], peer, &m, arena))
+				continue;
+			rc = m.text ? wr_vec_push(&all, m) : -ENOMEM;
+		}
+	}
+	if (!rc && all.n) {
+		qsort(all.items, all.n, sizeof(*all.items), compare_misses);
+		out->n_misses = all.n < MISSES_MAX ? (uint32_t)all.n : MISSES_MAX;
+		out->misses = wr_arena_array(arena, out->n_misses, sizeof(*out->misses));
+		if (out->misses)
+			memcpy(out->misses, all.items, out->n_misses * sizeof(*out->misses));
+		else
+			rc = -ENOMEM;
+	}
+	wr_vec_free(&all);
+	return rc;
+}
+
+/* ---- reasons in words ---- */
+
+static const char *policy_words(const struct wr_policy *p, struct wr_arena *a)
+{
+	return p->ns ? wr_arena_printf(a, "%s/%s", p->ns, p->name) : wr_arena_printf(a, "%s", p->name);
+}
+
+static const char *isolation_words(const struct connection *c, const struct wr_reason *out,
+				   struct wr_arena *a)
+{
+	const struct wr_policy *all = c->p->world->policies;
+	const char *list = policy_words(&all[out->isolating[0]], a);
+	for (uint32_t i = 1; i < out->n_isolating && i < 5 && list; i++)
+		list = wr_arena_printf(a, "%s, %s", list, policy_words(&all[out->isolating[i]], a));
+	if (list && out->n_isolating > 5)
+		list = wr_arena_printf(a, "%s and %u more", list, out->n_isolating - 5);
+	return list ? wr_arena_printf(a, "isolated by %s, and no rule allows it", list) : NULL;
+}
+
+int reason_text(const struct connection *c, struct wr_arena *arena, struct wr_reason *out)
+{
+	const char *way = out->dir == WR_EGRESS ? "egress" : "ingress";
+	const struct wr_policy *pol;
+	const char *name;
+	switch (out->author.kind) {
+	case WR_BY_DEFAULT:
+		out->text = wr_arena_printf(arena, "no policy selects the %s for %s",
+					    out->dir == WR_EGRESS ? "source" : "destination", way);
+		break;
+	case WR_BY_SELF:
+		out->text = wr_arena_printf(arena, "a pod may always reach itself");
+		break;
+	case WR_BY_NODE:
+		out->text = wr_arena_printf(arena, "a node may always reach its own pods");
+		break;
+	case WR_BY_ISOLATION:
+		out->text = isolation_words(c, out, arena);
+		break;
+	case WR_BY_RULE:
+		pol = &c->p->world->policies[out->author.policy];
+		name = policy_words(pol, arena);
+		out->text = name ? wr_arena_printf(arena, "%s by %s, %s rule %u",
+						   out->allow ? "allowed" : "denied", name, way,
+						   out->author.rule + 1)
+				 : NULL;
+		break;
+	}
+	return out->text ? 0 : -ENOMEM;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * YAML scalars to values, by the rules that Kubernetes' YAML to JSON step has
+ * (see scalar.c).
+ */
+#include "input/value.h"
+
+struct wr_scalar {
+	struct wr_value value;  /* type, boolean, integer, number; text is left alone */
+	bool was_float;         /* resolved as a float, though value may be an integer */
+};
+
+/* True for a tag that no value but a string comes from ("!foo", "!!binary"). */
+bool wr_scalar_is_opaque(const char *tag);
+
+/*
+ * Resolves a plain scalar, or one with a tag (NULL: none). text is NUL-terminated.
+ * 0, or -EINVAL where the tag forbids what the text says; *kind then names
+ * what it resolved to ("!!str"). NaN and infinities are WR_FLOAT.
+ */
+int wr_scalar_resolve(const char *tag, const char *text, struct wr_scalar *out, const char **kind);

@@ -1,0 +1,1 @@
+int wr_add(int a);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+int wr_add(int a, int b)
+{
+	if (a) {
+	return b;
+	}
+	return a;
+}

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+int wr_add(int a)
+{
+        return a;
+}

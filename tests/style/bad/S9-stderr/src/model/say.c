@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+void wr_say(void)
+{
+	fputc(10, stderr);
+}
