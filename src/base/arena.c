@@ -37,6 +37,21 @@ void wr_arena_free(struct wr_arena *a)
 	free(a);
 }
 
+void wr_arena_reset(struct wr_arena *a)
+{
+	if (!a->head)
+		return;
+	for (struct chunk *c = a->head->next, *next; c; c = next) {
+		next = c->next;
+		a->total -= c->size + sizeof(*c);
+		free(c);
+	}
+	/* the newest chunk is kept; allocations are promised to be zeroed */
+	a->head->next = NULL;
+	memset(a->head->data, 0, a->head->used);
+	a->head->used = 0;
+}
+
 /* Chunks double up to CHUNK_MAX; a larger request gets a chunk of its own. */
 static struct chunk *grow(struct wr_arena *a, size_t need)
 {

@@ -18,6 +18,9 @@ struct wr_arena *wr_arena_new(void);
 /* Frees the arena and all that was allocated from it. Takes NULL. */
 void wr_arena_free(struct wr_arena *a);
 
+/* Frees all allocations and keeps some memory for the next ones: for loops in constant memory. */
+void wr_arena_reset(struct wr_arena *a);
+
 /* size bytes, zeroed. size 0 gives a valid pointer to nothing. NULL: out of memory. */
 void *wr_arena_alloc(struct wr_arena *a, size_t size);
 

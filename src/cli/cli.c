@@ -19,6 +19,7 @@
 
 const char *const wr_output_formats[] = {"table", "json", "yaml", NULL};
 const char *const wr_output_table_json[] = {"table", "json", NULL};
+const char *const wr_yes_no[] = {"yes", "no", NULL};
 
 /* Values of one option of the command, in the order of its table. */
 struct wr_arg_value {

@@ -113,6 +113,14 @@ extern const char *const wr_output_table_json[];
 		"output", 'o', WR_OPT_CHOICE, .value = "FORMAT",                           \
 		.choices = wr_output_table_json, .fallback = "table", .help = "output format" \
 	}
+extern const char *const wr_yes_no[];
+#define WR_OPTION_IPBLOCKS                                                                     \
+	{                                                                                      \
+		"ipblock-matches-pods", 0, WR_OPT_CHOICE, .value = "YES|NO", .choices = wr_yes_no, \
+		.fallback = "yes",                                                             \
+		.help = "whether an ipBlock matches addresses of pods; no: only addresses\n"   \
+			"outside the cluster, as some CNIs do"                                 \
+	}
 #define WR_OPTION_PIN_DIR                                                                  \
 	{                                                                                  \
 		"pin-dir", 0, WR_OPT_STRING, .value = "DIR", .fallback = "/sys/fs/bpf/weir", \

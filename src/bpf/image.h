@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef WEIR_BPF_IMAGE_H
+#define WEIR_BPF_IMAGE_H
+/*
+ * Look-ups in the half that is in force. The head is read once for a packet:
+ * base and generation in one load, everything else relative to that base.
+ */
+#include "maps.h"
+
+/* Address of either family; IPv4 in the first word. */
+struct ip {
+	__u32 word[4];
+};
+
+struct view {
+	void *image;
+	__u32 base, generation;
+	__u32 ids, counts, n_authors;
+};
+
+static __always_inline union weir_cell *cell(const struct view *v, __u32 offset)
+{
+	__u32 index = v->base + offset;
+
+	return bpf_map_lookup_elem(v->image, &index);
+}
+
+/* False: there is no image. */
+static __always_inline bool view_open(struct view *v)
+{
+	union weir_cell *c;
+	__u64 in_force;
+	__u32 zero = 0;
+
+	v->image = bpf_map_lookup_elem(&images, &zero);
+	if (!v->image)
+		return false;
+	c = bpf_map_lookup_elem(v->image, &zero);
+	if (!c)
+		return false;
+	in_force = *(volatile __u64 *)&c->head;
+	v->base = (__u32)in_force;
+	v->generation = in_force >> 32;
+	c = cell(v, 0);
+	if (!c)
+		return false;
+	v->ids = c->half.ids;
+	v->counts = c->half.counts;
+	v->n_authors = c->half.n_authors;
+	return true;
+}
+
+static __always_inline __u32 slot4(__u32 ip)
+{
+	struct weir_net4 net = {.len = 32};
+	struct weir_addr *a = bpf_map_lookup_elem(&addr4, &ip);
+
+	if (!a) {
+		__builtin_memcpy(net.ip, &ip, sizeof(ip));
+		a = bpf_map_lookup_elem(&net4, &net);
+	}
+	return a ? a->slot : WEIR_SLOT_WORLD4;
+}
+
+static __always_inline __u32 slot6(const struct ip *ip)
+{
+	struct weir_net6 net = {.len = 128};
+	struct weir_addr *a = bpf_map_lookup_elem(&addr6, ip);
+
+	if (!a) {
+		__builtin_memcpy(net.ip, ip, sizeof(net.ip));
+		a = bpf_map_lookup_elem(&net6, &net);
+	}
+	return a ? a->slot : WEIR_SLOT_WORLD6;
+}
+
+static __always_inline struct weir_identity *identity(const struct view *v, const struct ip *ip,
+						      bool ipv4)
+{
+	union weir_cell *c = cell(v, v->ids + (ipv4 ? slot4(ip->word[0]) : slot6(ip)));
+
+	return c ? &c->id : NULL;
+}
+
+/*
+ * The range of a port set that holds a key: the last that begins at or before
+ * it. Binary search; a set has at most 2^24 ranges.
+ */
+static __always_inline struct weir_range *set_find(const struct view *v, __u32 set, __u32 key)
+{
+	union weir_cell *found = cell(v, set), *c;
+	__u32 n, half;
+
+	if (!found)
+		return NULL;
+	n = found->range.count;
+	for (int i = 0; i < 25 && n > 1; i++) {
+		half = n / 2;
+		c = cell(v, set + half);
+		if (!c)
+			return NULL;
+		if (c->range.first <= key) {
+			set += half;
+			n -= half;
+			found = c;
+		} else {
+			n = half;
+		}
+	}
+	return &found->range;
+}
+
+/* What a row says of a class of peers; row is not 0. NULL: damaged tables. */
+static __always_inline struct weir_range *row_find(const struct view *v, __u32 row, __u32 class,
+						   __u32 key)
+{
+	union weir_cell *c = cell(v, row + class / 4);
+	__u32 set;
+
+	if (!c)
+		return NULL;
+	set = c->row.set[class & 3];
+	return set ? set_find(v, set, key) : NULL;
+}
+
+static __always_inline void count_author(const struct view *v, __u32 author)
+{
+	__u32 shard = bpf_get_smp_processor_id() % WEIR_SHARDS;
+	__u32 n = shard * v->n_authors + author;
+	union weir_cell *c;
+
+	if (author >= v->n_authors)
+		return;
+	c = cell(v, v->counts + n / 2);
+	if (c)
+		__sync_fetch_and_add(&c->count[n & 1], 1);
+}
+
+#endif

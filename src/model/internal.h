@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the model's files share: the world while it is being built. Each file
+ * resolves one thing; world.c puts them in order.
+ */
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "model/world.h"
+
+struct wr_world_private {
+	unsigned refs;
+	struct wr_arena *arena;
+	struct wr_map *keys, *pairs;	   /* label key and "key=value" to number */
+	struct wr_map *selector_index;	   /* packed requirements to selector id */
+	struct wr_map *namespace_index;	   /* name to index */
+	struct wr_map *pod_index;	   /* "ns/name" to index of the first so named */
+	struct wr_map *node_index;	   /* name to index */
+	WR_VEC(struct wr_selector) selectors;
+};
+
+/* intern.c */
+int model_intern_labels(struct wr_world *w, const struct wr_label *labels, size_t n,
+			struct wr_label_id **out, size_t *n_out);
+int model_intern_key(struct wr_world *w, const char *key, uint32_t *out);
+int model_intern_pair(struct wr_world *w, const char *key, const char *value, uint32_t *out);
+void model_sort_labels(struct wr_label_id *labels, size_t n);
+
+/* selector.c: the number of a selector; WR_NONE where it has no requirements. */
+int model_intern_selector(struct wr_world *w, const struct wr_label_selector *s, uint32_t *out);
+
+/* Namespaces, nodes and pods; namespaces and nodes that are only mentioned included. */
+int model_namespaces(struct wr_world *w, const struct wr_objects *objects);
+int model_nodes(struct wr_world *w, const struct wr_objects *objects);
+int model_pods(struct wr_world *w, const struct wr_objects *objects);
+int model_services(struct wr_world *w, const struct wr_objects *objects);
+int model_policies(struct wr_world *w, const struct wr_objects *objects);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Policies: NetworkPolicies in the form that all kinds share. Every rule of a
+ * NetworkPolicy accepts; what isolates is the policy itself.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/internal.h"
+
+static int resolve_peer(struct wr_world *w, uint32_t own_ns, const struct wr_np_peer *src,
+			struct wr_peer *out)
+{
+	*out = (struct wr_peer){
+		.kind = WR_PEER_PODS,
+		.ns_index = WR_NONE,
+		.ns_selector = WR_NONE,
+		.pod_selector = WR_NONE,
+		.mark = src->mark,
+	};
+	if (src->has_ip_block) {
+		out->kind = WR_PEER_IPBLOCK;
+		out->cidr = src->cidr;
+		out->except = src->except;
+		out->n_except = src->n_except;
+		return 0;
+	}
+	if (!src->ns_selector)
+		out->ns_index = own_ns;
+	int rc = model_intern_selector(w, src->ns_selector, &out->ns_selector);
+	return rc ? rc : model_intern_selector(w, src->pod_selector, &out->pod_selector);
+}
+
+static void resolve_port(const struct wr_np_port *src, struct wr_port *out)
+{
+	*out = (struct wr_port){
+		.proto = src->proto,
+		.first = src->first,
+		.last = src->last,
+		.name = src->name,
+		.mark = src->mark,
+	};
+	switch (src->kind) {
+	case WR_PORT_ALL:
+		out->kind = WR_PORTS_ALL;
+		break;
+	case WR_PORT_RANGE:
+		out->kind = WR_PORTS_RANGE;
+		break;
+	case WR_PORT_NAMED:
+		out->kind = WR_PORTS_NAMED;
+		break;
+	}
+}
+
+static int resolve_rule(struct wr_world *w, uint32_t own_ns, const struct wr_np_rule *src,
+			struct wr_rule *out)
+{
+	struct wr_arena *a = w->private->arena;
+	*out = (struct wr_rule){
+		.action = WR_ACCEPT,
+		.any_peer = !src->n_peers,
+		.any_port = !src->n_ports,
+		.peers = wr_arena_array(a, src->n_peers, sizeof(*out->peers)),
+		.n_peers = src->n_peers,
+		.ports = wr_arena_array(a, src->n_ports, sizeof(*out->ports)),
+		.n_ports = src->n_ports,
+		.mark = src->mark,
+	};
+	if (!out->peers || !out->ports)
+		return -ENOMEM;
+	for (size_t i = 0; i < src->n_ports; i++)
+		resolve_port(&src->ports[i], &out->ports[i]);
+	int rc = 0;
+	for (size_t i = 0; i < src->n_peers && !rc; i++)
+		rc = resolve_peer(w, own_ns, &src->peers[i], &out->peers[i]);
+	return rc;
+}
+
+static int resolve_policy(struct wr_world *w, const struct wr_object *o, struct wr_policy *out)
+{
+	const struct wr_np_object *np = &o->np;
+	uint32_t ns = wr_world_find_namespace(w, o->meta.ns);
+	*out = (struct wr_policy){
+		.ns = o->meta.ns,
+		.name = o->meta.name,
+		.tier = WR_TIER_NETWORKPOLICY,
+		.subject = {.kind = WR_PEER_PODS,
+			    .ns_index = ns,
+			    .ns_selector = WR_NONE,
+			    .mark = np->pod_selector.mark},
+		.isolates = {np->isolates[0], np->isolates[1]},
+		.mark = o->meta.mark,
+		.object = o,
+	};
+	int rc = model_intern_selector(w, &np->pod_selector, &out->subject.pod_selector);
+	for (int d = 0; d < 2 && !rc; d++) {
+		/* rules of a direction that policyTypes leaves out have no effect */
+		size_t n = np->isolates[d] ? np->n_rules[d] : 0;
+		out->rules[d] = wr_arena_array(w->private->arena, n, sizeof(struct wr_rule));
+		if (!out->rules[d])
+			return -ENOMEM;
+		out->n_rules[d] = n;
+		for (size_t i = 0; i < n && !rc; i++)
+			rc = resolve_rule(w, ns, &np->rules[d][i], &out->rules[d][i]);
+	}
+	return rc;
+}
+
+static int compare(const void *pa, const void *pb)
+{
+	const struct wr_policy *a = pa, *b = pb;
+	if (a->tier != b->tier)
+		return a->tier < b->tier ? -1 : 1;
+	if (a->priority != b->priority)
+		return a->priority < b->priority ? -1 : 1;
+	int c = strcmp(a->ns ? a->ns : "", b->ns ? b->ns : "");
+	return c ? c : strcmp(a->name, b->name);
+}
+
+int model_policies(struct wr_world *w, const struct wr_objects *objects)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < objects->n; i++)
+		n += objects->items[i]->kind == WR_KIND_NETWORKPOLICY;
+	w->policies = wr_arena_array(w->private->arena, n, sizeof(*w->policies));
+	if (!w->policies)
+		return -ENOMEM;
+	for (size_t i = 0; i < objects->n; i++) {
+		if (objects->items[i]->kind != WR_KIND_NETWORKPOLICY)
+			continue;
+		int rc = resolve_policy(w, objects->items[i], &w->policies[w->n_policies]);
+		if (rc)
+			return rc;
+		w->n_policies++;
+	}
+	if (n)
+		qsort(w->policies, n, sizeof(*w->policies), compare);
+	return 0;
+}
