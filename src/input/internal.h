@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/vec.h"
 #include "input/input.h"
 #include "input/value.h"
 
@@ -33,9 +34,24 @@ struct wr_problem {
 
 void wr_problem_report(const struct wr_problem *p, struct wr_diags *diags);
 
-/* An error at a mark of the reading; advice may be NULL. */
-void wr_reading_error(const struct wr_reading *r, struct wr_mark mark, const char *advice,
-		      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+struct wr_input {
+	struct wr_arena *arena;
+	struct wr_input_limits limits;
+	WR_VEC(struct wr_document) documents;
+	WR_VEC(void *) buffers; /* the bytes of the files, which documents point into */
+	size_t files;
+	bool stdin_read;
+};
+
+/*
+ * Reads a text whose bytes (from malloc) become the input's own, also when it
+ * fails. 0, -EIO when errors were reported, -ENOMEM.
+ */
+int wr_input_take(struct wr_input *in, const char *name, uint32_t first_line, char *bytes,
+		  size_t size, struct wr_diags *diags);
+
+/* A bound in words: "256 MiB" or "1000 bytes". */
+const char *wr_input_size_words(size_t bytes, char buf[32]);
 
 /* Marks the fields of a map whose key stands earlier in it. 0 or -ENOMEM. */
 int wr_fields_flag_duplicates(struct wr_field *fields, size_t n);
@@ -58,7 +74,7 @@ int wr_documents_read(const struct wr_documents *d, const char *text, size_t siz
 /*
  * One YAML document (no document separators inside). *root is NULL for a
  * document that says nothing. 0, -EINVAL (reported), -ENOMEM. Where
- * problem is not NULL the error goes there instead of into the list.
+ * problem is not NULL the first error goes there instead of into the list.
  */
 int wr_yaml_read(const struct wr_reading *r, const char *text, size_t size, uint32_t first_line,
 		 struct wr_problem *problem, struct wr_value **root);

@@ -24,7 +24,6 @@
 
 #include "input/internal.h"
 
-#define TAG_PREFIX "tag:yaml.org,2002:"
 #define NUMBER_MAX 400 /* no longer text can be a number that anybody means */
 
 enum kind { STR, BOOL, INT, FLOAT, NUL, TIMESTAMP };
@@ -34,8 +33,8 @@ static const char *const kind_names[] = {"!!str", "!!bool", "!!int", "!!float", 
 
 static bool tag_kind(const char *tag, enum kind *kind)
 {
-	size_t prefix = strlen(TAG_PREFIX);
-	if (strncmp(tag, TAG_PREFIX, prefix) != 0)
+	size_t prefix = strlen(WR_YAML_TAG_PREFIX);
+	if (strncmp(tag, WR_YAML_TAG_PREFIX, prefix) != 0)
 		return false;
 	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
 		if (!strcmp(tag + prefix, kind_names[i] + 2)) {

@@ -6,6 +6,8 @@
  */
 #include "input/value.h"
 
+#define WR_YAML_TAG_PREFIX "tag:yaml.org,2002:" /* what "!!" stands for */
+
 struct wr_scalar {
 	struct wr_value value;  /* type, boolean, integer, number; text is left alone */
 	bool was_float;         /* resolved as a float, though value may be an integer */

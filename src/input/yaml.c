@@ -87,7 +87,8 @@ static int place(struct wr_yaml *y, const struct wr_yaml_node *node, struct wr_m
 	if (!f->has_key) {
 		f->key = (struct wr_field){.mark = at};
 		f->has_key = true;
-		return wr_yaml_key(y, node, at, &f->key.key);
+		/* a bad key is no reason to stop */
+		return wr_yaml_key(y, node, at, &f->key.key) == -ENOMEM ? -ENOMEM : 0;
 	}
 	f->has_key = false;
 	f->key.value = node->value;
@@ -149,13 +150,13 @@ static int resolve(struct wr_yaml *y, const yaml_event_t *e, struct wr_yaml_node
 	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	if (!tag && !plain)
 		return 0;
-	if (tag && !strcmp(tag, YAML_TAG_PREFIX "binary"))
+	if (tag && !strcmp(tag, WR_YAML_TAG_PREFIX "binary"))
 		return on_binary(y, v, text);
 	struct wr_scalar s;
 	if (wr_scalar_resolve(tag, text, &s, &kind) < 0)
 		return wr_yaml_fail(y, v->mark, "change the value, or drop the tag",
 				    "cannot read %s '%.64s' as what its tag says, !!%s", kind, text,
-				    tag + strlen(YAML_TAG_PREFIX));
+				    tag + strlen(WR_YAML_TAG_PREFIX));
 	v->type = s.value.type;
 	v->boolean = s.value.boolean;
 	v->integer = s.value.integer;
@@ -174,7 +175,7 @@ static bool is_merge_key(const struct wr_yaml *y, const yaml_event_t *e)
 	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	return wants_key(y->frames.n ? &y->frames.items[y->frames.n - 1] : NULL) &&
 	       !strcmp((const char *)e->data.scalar.value, "<<") &&
-	       (tag ? !strcmp(tag, YAML_TAG_PREFIX "merge") : plain);
+	       (tag ? !strcmp(tag, WR_YAML_TAG_PREFIX "merge") : plain);
 }
 
 static int on_scalar(struct wr_yaml *y, const yaml_event_t *e)
@@ -232,7 +233,7 @@ static int open_frame(struct wr_yaml *y, const yaml_event_t *e, enum wr_type typ
 	struct wr_yaml_frame f = {0};
 	struct wr_mark at = wr_yaml_mark(y, e->start_mark);
 	if (wants_key(top(y)))
-		return wr_yaml_fail(y, at, "templates and values that begin with '{' or '[' must be quoted",
+		return wr_yaml_fail(y, at, "quote a template, or a value that begins with '{' or '['",
 				    "a map key must be a scalar, not a %s", wr_type_name(type));
 	if (y->frames.n >= y->reading->limits->depth)
 		return wr_yaml_fail(y, at, NULL, "nested deeper than %zu levels",

@@ -16,7 +16,7 @@ int wr_yaml_key(struct wr_yaml *y, const struct wr_yaml_node *node, struct wr_ma
 {
 	const struct wr_value *v = node->value;
 	char number[WR_FLOAT_KEY_TEXT];
-	*key = v->text;
+	*key = v->text ? v->text : "";
 	switch (v->type) {
 	case WR_STRING:
 		return 0;
@@ -35,7 +35,6 @@ int wr_yaml_key(struct wr_yaml *y, const struct wr_yaml_node *node, struct wr_ma
 		}
 		return *key ? 0 : -ENOMEM;
 	case WR_NULL:
-		*key = "";
 		return wr_yaml_fail(y, at, "quote it if a string is meant",
 				    "null cannot be the key of a map");
 	case WR_LIST:

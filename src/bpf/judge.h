@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef WEIR_BPF_JUDGE_H
+#define WEIR_BPF_JUDGE_H
+/*
+ * A connection that is not in good standing: a new one, or one older than the
+ * last change to stricter policies. Judged from conntrack's two tuples: the
+ * original one's source, and the reply's source, which is where the packets
+ * really go.
+ */
+#include "report.h"
+
+static __always_inline __u32 port_key(__u8 proto, __u16 port)
+{
+	bool ports = proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+
+	return (__u32)proto << 16 | (ports ? port : 0);
+}
+
+static __always_inline void conn_read(struct conn *c, struct nf_conn *ct)
+{
+	struct nf_conntrack_tuple *orig = &ct->tuplehash[0].tuple, *reply = &ct->tuplehash[1].tuple;
+
+	c->ipv4 = orig->src.l3num == PF_INET;
+	c->proto = orig->dst.protonum;
+	c->src.word[0] = orig->src.u3.all[0];
+	c->dst.word[0] = reply->src.u3.all[0];
+	if (!c->ipv4) {
+		c->src.word[1] = orig->src.u3.all[1];
+		c->src.word[2] = orig->src.u3.all[2];
+		c->src.word[3] = orig->src.u3.all[3];
+		c->dst.word[1] = reply->src.u3.all[1];
+		c->dst.word[2] = reply->src.u3.all[2];
+		c->dst.word[3] = reply->src.u3.all[3];
+	}
+	if (port_key(c->proto, 1) & 1) {
+		c->sport = bpf_ntohs(orig->src.u.all);
+		c->dport = bpf_ntohs(reply->src.u.all);
+	}
+}
+
+static __always_inline bool same_ip(const struct ip *a, const struct ip *b)
+{
+	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) |
+		 (a->word[2] ^ b->word[2]) | (a->word[3] ^ b->word[3]));
+}
+
+/*
+ * Conntrack took up a TCP connection in its middle (nf_conntrack_tcp_loose): it
+ * cannot know which end opened it. Such a connection is marked liberal for its
+ * whole life, so that it is known again when it is judged later.
+ */
+static __always_inline bool picked_up(struct nf_conn *ct, __u32 info)
+{
+	return (info == IP_CT_NEW && ct->proto.tcp.state != TCP_CONNTRACK_SYN_SENT) ||
+	       (ct->proto.tcp.seen[0].flags & IP_CT_TCP_FLAG_BE_LIBERAL);
+}
+
+/* One direction's row; true: allowed. Notes the author and who denied. */
+static __always_inline bool judge_row(const struct view *v, __u32 dir, __u32 row, __u32 class,
+				      __u32 key, struct outcome *o)
+{
+	struct weir_range *r = row_find(v, row, class, key);
+
+	o->denied_by = dir;
+	if (!r) {
+		o->reason = WEIR_R_NO_IMAGE;
+		return false;
+	}
+	o->author[dir] = r->author;
+	count_author(v, r->author);
+	return r->allow;
+}
+
+/*
+ * Egress of the source and ingress of the destination. A node is never a
+ * destination that policies guard, so LOCAL_IN needs no special case: its
+ * identities have no ingress row.
+ */
+static __noinline bool judge_rows(const struct view *v, const struct weir_identity *src,
+				  const struct weir_identity *dst, __u32 key, struct outcome *o)
+{
+	if (!v || !src || !dst || !o)
+		return false;
+	return (!src->row[WEIR_EGRESS] ||
+		judge_row(v, WEIR_EGRESS, src->row[WEIR_EGRESS], dst->class, key, o)) &&
+	       (!dst->row[WEIR_INGRESS] ||
+		judge_row(v, WEIR_INGRESS, dst->row[WEIR_INGRESS], src->class, key, o));
+}
+
+/* A pod and itself, by way of its own Service. */
+static __always_inline bool judge_self(const struct view *v, const struct conn *c,
+				       const struct weir_identity *self, struct outcome *o)
+{
+	struct weir_range *r;
+
+	if (!self->self)
+		return true;
+	r = set_find(v, self->self, port_key(c->proto, c->dport));
+	if (!r)
+		return false;
+	o->reason = WEIR_R_POLICY;
+	o->denied_by = WEIR_INGRESS;
+	o->author[WEIR_INGRESS] = r->author;
+	return r->allow;
+}
+
+/*
+ * Which end of a picked-up connection opened it is not known: it must be
+ * allowed both as it is seen and reversed.
+ */
+static __always_inline bool judge_reversed(const struct view *v, const struct conn *c,
+					   const struct weir_identity *src,
+					   const struct weir_identity *dst, struct outcome *o)
+{
+	struct outcome back = {.reason = WEIR_R_PICKUP};
+
+	if (judge_rows(v, dst, src, port_key(c->proto, c->sport), &back))
+		return true;
+	o->reason = back.reason;
+	o->denied_by = back.denied_by;
+	o->author[0] = back.author[0];
+	o->author[1] = back.author[1];
+	return false;
+}
+
+/* What the tables say. *which: the counter for an allowed connection. */
+static __always_inline bool judge(const struct view *v, const struct conn *c, struct nf_conn *ct,
+				  __u32 info, struct outcome *o, __u32 *which)
+{
+	struct weir_identity *src = identity(v, &c->src, c->ipv4), *dst;
+	__u32 flags;
+
+	if (!src)
+		return false;
+	*which = WEIR_C_NODE;
+	if (c->hook == NF_INET_LOCAL_OUT && !(src->flags & WEIR_ADDR_POD))
+		return true;
+	*which = WEIR_C_SELF;
+	if (same_ip(&c->src, &c->dst))
+		return judge_self(v, c, src, o);
+	dst = identity(v, &c->dst, c->ipv4);
+	if (!dst)
+		return false;
+	/* what comes in at LOCAL_IN goes to an address of the node, wherever that lies */
+	flags = src->flags | (c->hook == NF_INET_LOCAL_IN ? 0 : dst->flags);
+	if ((flags & WEIR_ADDR_UNKNOWN) && !config.unknown_allow) {
+		o->reason = WEIR_R_UNKNOWN_POD;
+		return false;
+	}
+	o->reason = WEIR_R_POLICY;
+	*which = WEIR_C_UNRESTRICTED;
+	if (src->row[WEIR_EGRESS] || dst->row[WEIR_INGRESS]) {
+		*which = WEIR_C_ALLOWED;
+		if (!judge_rows(v, src, dst, port_key(c->proto, c->dport), o))
+			return false;
+	}
+	return c->proto != IPPROTO_TCP || !picked_up(ct, info) || judge_reversed(v, c, src, dst, o);
+}
+
+static __always_inline int judge_connection(struct bpf_nf_ctx *ctx, struct nf_conn *ct, __u32 info,
+					    bool rejudged)
+{
+	struct outcome o = {.reason = WEIR_R_NO_IMAGE, .rejudged = rejudged};
+	struct conn c = {.hook = ctx->state->hook};
+	__u32 which = WEIR_C_ALLOWED;
+	struct view v;
+
+	conn_read(&c, ct);
+	if (view_open(&v)) {
+		o.generation = v.generation;
+		o.allow = judge(&v, &c, ct, info, &o, &which);
+	}
+	if (o.allow) {
+		count(rejudged ? WEIR_C_REJUDGED : which);
+		if (!rejudged && which != WEIR_C_NODE && !(ct->status & IPS_CONFIRMED))
+			report(&c, &o);
+		return NF_ACCEPT;
+	}
+	count(WEIR_C_DENIED);
+	report(&c, &o);
+	return NF_DROP;
+}
+
+#endif
