@@ -140,6 +140,14 @@ struct weir_config {
 	__s64 clock_offset; /* CLOCK_REALTIME - CLOCK_BOOTTIME at the last change, ns */
 };
 
+/*
+ * BTF ids of the running kernel, set before loading: the type-id relocation of
+ * struct nf_conn is ambiguous on kernels that also have nf_conn___init.
+ */
+struct weir_types {
+	__u32 nf_conn, nf_conn_tstamp;
+};
+
 enum weir_reason {
 	WEIR_R_POLICY = 0,  /* the tables decided */
 	WEIR_R_INVALID,     /* conntrack has no entry for it: invalid */

@@ -116,12 +116,7 @@ struct {
 
 volatile struct weir_config config SEC(".data.config") = {0};
 
-/*
- * BTF ids of the running kernel, set before loading: the type-id relocation of
- * struct nf_conn is ambiguous on kernels that also have nf_conn___init.
- */
-const volatile __u32 nf_conn_id = 0;
-const volatile __u32 nf_conn_tstamp_id = 0;
+const volatile struct weir_types types SEC(".rodata.types") = {0};
 
 static __always_inline void count(__u32 which)
 {

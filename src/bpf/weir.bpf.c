@@ -23,7 +23,7 @@ static __always_inline __u64 started(struct nf_conn *ct)
 		   bpf_core_enum_value(enum nf_ct_ext_id, NF_CT_EXT_TSTAMP));
 	if (!offset)
 		return 0;
-	t = bpf_rdonly_cast((void *)ext + offset, nf_conn_tstamp_id);
+	t = bpf_rdonly_cast((void *)ext + offset, types.nf_conn_tstamp);
 	return t->start;
 }
 
@@ -39,7 +39,7 @@ int judge_packet(struct bpf_nf_ctx *ctx)
 
 	if (!(nfct & ~NFCT_INFO))
 		return without_connection(ctx, info);
-	ct = bpf_rdonly_cast((void *)(nfct & ~NFCT_INFO), nf_conn_id);
+	ct = bpf_rdonly_cast((void *)(nfct & ~NFCT_INFO), types.nf_conn);
 	/* a connection that a helper expected (FTP data) is related, but new */
 	fresh = info == IP_CT_NEW || (related && (ct->status & IPS_EXPECTED));
 	if (!fresh) {

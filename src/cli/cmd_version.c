@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/config.h"
 #include "cli/writer.h"
 #include "datapath/datapath.h"
 

@@ -256,6 +256,18 @@ static void remark_peer(struct say *s, enum wr_direction dir, size_t rule, size_
 
 /* ---- ports ---- */
 
+static bool block_holds(const struct wr_peer *peer, const struct wr_pod *pod)
+{
+	for (size_t i = 0; i < pod->n_ips; i++) {
+		bool in = wr_cidr_contains(&peer->cidr, &pod->ips[i]);
+		for (size_t k = 0; k < peer->n_except && in; k++)
+			in = !wr_cidr_contains(&peer->except[k], &pod->ips[i]);
+		if (in)
+			return true;
+	}
+	return false;
+}
+
 /* Pods on which a rule's named port is looked up: the selected ones, or the peers. */
 static bool resolves_port(const struct say *s, enum wr_direction dir, const struct wr_rule *r,
 			  const struct wr_pod *pod)
@@ -264,9 +276,12 @@ static bool resolves_port(const struct say *s, enum wr_direction dir, const stru
 		return false;
 	if (dir == WR_INGRESS)
 		return peer_holds(s->w, &s->policy->subject, pod, false);
-	for (size_t i = 0; i < r->n_peers; i++)
-		if (r->peers[i].kind == WR_PEER_PODS && peer_holds(s->w, &r->peers[i], pod, false))
+	for (size_t i = 0; i < r->n_peers; i++) {
+		const struct wr_peer *peer = &r->peers[i];
+		if (peer->kind == WR_PEER_PODS ? peer_holds(s->w, peer, pod, false)
+					       : peer->kind == WR_PEER_IPBLOCK && block_holds(peer, pod))
 			return true;
+	}
 	return r->any_peer;
 }
 

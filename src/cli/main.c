@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
+#include "cli/config.h"
 
 static const struct wr_command *const commands[] = {
 	&wr_cmd_eval,
@@ -8,8 +9,10 @@ static const struct wr_command *const commands[] = {
 #ifdef WR_WITH_LAB
 	&wr_cmd_lab,
 #endif
+#ifdef WR_WITH_DATAPATH
 	&wr_cmd_datapath,
 	&wr_cmd_version,
+#endif
 	&wr_cmd_help,
 	&wr_cmd_completion,
 	NULL,

@@ -38,44 +38,37 @@ static int listen_to_libbpf(enum libbpf_print_level level, const char *fmt, va_l
 	return 0;
 }
 
-static int set_constant(struct bpf_object *obj, const struct btf *vmlinux, const char *type,
-			size_t at, struct wr_diags *diags)
+static int find_type(const struct btf *vmlinux, const char *name, __u32 *out,
+		     struct wr_diags *diags)
 {
-	int id = btf__find_by_name_kind(vmlinux, type, BTF_KIND_STRUCT);
+	int id = btf__find_by_name_kind(vmlinux, name, BTF_KIND_STRUCT);
 	if (id < 0)
 		return wr_dp_error(diags, -ENOTSUP,
 				   "the kernel's type information has no struct %s "
-				   "(needs CONFIG_NF_CONNTRACK=y, or the module loaded)",
-				   type);
-	struct bpf_map *map;
-	bpf_object__for_each_map(map, obj)
-	{
-		size_t size;
-		if (!strstr(bpf_map__name(map), ".rodata"))
-			continue;
-		unsigned char *data = bpf_map__initial_value(map, &size);
-		if (!data || at + sizeof(__u32) > size)
-			break;
-		__u32 value = (__u32)id;
-		memcpy(data + at, &value, sizeof(value));
-		return 0;
-	}
-	return wr_dp_error(diags, -EINVAL, "the embedded eBPF object is damaged: no constants");
+				   "(needs CONFIG_NF_CONNTRACK=y, CONFIG_NF_CONNTRACK_TIMESTAMP)",
+				   name);
+	*out = (__u32)id;
+	return 0;
 }
 
-/* nf_conn_id and nf_conn_tstamp_id, in the order of their definition in maps.h. */
-static int set_constants(struct bpf_object *obj, struct wr_diags *diags)
+static int set_types(struct bpf_object *obj, struct wr_diags *diags)
 {
 	struct btf *vmlinux = btf__load_vmlinux_btf();
 	if (!vmlinux)
 		return wr_dp_error(diags, -ENOTSUP,
 				   "no type information of the kernel at /sys/kernel/btf/vmlinux "
 				   "(needs CONFIG_DEBUG_INFO_BTF)");
-	int rc = set_constant(obj, vmlinux, "nf_conn", 0, diags);
+	struct weir_types types;
+	int rc = find_type(vmlinux, "nf_conn", &types.nf_conn, diags);
 	if (!rc)
-		rc = set_constant(obj, vmlinux, "nf_conn_tstamp", sizeof(__u32), diags);
+		rc = find_type(vmlinux, "nf_conn_tstamp", &types.nf_conn_tstamp, diags);
 	btf__free(vmlinux);
-	return rc;
+	if (rc < 0)
+		return rc;
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.types");
+	if (!map || bpf_map__set_initial_value(map, &types, sizeof(types)) < 0)
+		return wr_dp_error(diags, -EINVAL, "the embedded eBPF object has no constants");
+	return 0;
 }
 
 int wr_object_open(bool with_entry, struct wr_diags *diags, struct bpf_object **out)
@@ -98,7 +91,7 @@ int wr_object_open(bool with_entry, struct wr_diags *diags, struct bpf_object **
 		if (!strcmp(bpf_program__name(prog), "entry"))
 			bpf_program__set_autoload(prog, with_entry);
 	}
-	int rc = set_constants(obj, diags);
+	int rc = set_types(obj, diags);
 	if (rc < 0) {
 		bpf_object__close(obj);
 		return rc;

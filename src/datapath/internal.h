@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the files of the datapath share.
+ *
+ * In the pin directory:
+ *
+ *	about            whose datapath this is: struct wr_about
+ *	jump             program array; slot 0: the judge
+ *	entry, link_*    the attached program and its six hooks
+ *	v1/              maps of one version of the ABI, and
+ *	v1/judge_HASH    the program that goes with them; pinned last: the folder is complete
+ *
+ * The upper part is the same for every version, so that a new version of weir
+ * can load its own maps and judge beside the old ones and take over in one
+ * step, when the first program has been applied to them.
+ */
+#include <bpf/bpf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/inet.h"
+#include "datapath/datapath.h"
+#include "datapath/image.h"
+#include "datapath/slots.h"
+
+/* Names that the headers of older kernels lack. */
+#define WR_PROG_NETFILTER 32
+#define WR_ATTACH_NETFILTER 45
+#define WR_LINK_NETFILTER 10
+
+#define WR_HOOKS 6
+
+struct wr_about {
+	uint64_t netns; /* cookie of the network namespace that the hooks are in */
+	uint64_t pad;
+};
+
+enum wr_map_index {
+	WR_MAP_ADDR4,
+	WR_MAP_ADDR6,
+	WR_MAP_NET4,
+	WR_MAP_NET6,
+	WR_MAP_IMAGES,
+	WR_MAP_COUNTERS,
+	WR_MAP_EVENTS,
+	WR_MAP_SEEN,
+	WR_MAP_BUCKETS,
+	WR_MAP_CONFIG,
+	WR_MAPS
+};
+
+/* The maps of a pinned version of the ABI. */
+struct wr_maps {
+	int fd[WR_MAPS]; /* -1: not open */
+};
+
+struct wr_datapath {
+	struct wr_datapath_opts opts; /* strings and arrays owned */
+	int dir_fd;                   /* the pin directory, for its lock */
+	int netns_fd;
+	int jump_fd, judge_fd;
+	struct wr_maps maps;
+	volatile struct weir_config *config; /* mapped */
+	struct wr_image_map image;
+	struct wr_slots slots;
+	uint64_t writer;   /* what config->writer is while nobody else changes the maps */
+	bool clock_usable; /* conntrack notes when connections start */
+	uint64_t apply_ns;
+	struct ring_buffer *ring;
+	wr_event_fn event_fn;
+	void *event_ctx;
+};
+
+/* ---- diagnostics ---- */
+
+/* Adds an error (diags may be NULL) with the text of err, a negative errno, after it. Returns err. */
+int wr_dp_error(struct wr_diags *diags, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void wr_dp_warn(struct wr_diags *diags, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- pins.c ---- */
+
+/* Where something is pinned: DIR/NAME or DIR/v1/NAME; false when that gets too long. */
+#define WR_PIN_PATH 512
+bool wr_pin_path(char *path, const char *dir, const char *name);
+bool wr_pin_map_path(char *path, const char *dir, enum wr_map_index map);
+const char *wr_map_name(enum wr_map_index map);
+
+/*
+ * Opens the pin directory and takes its lock (shared or exclusive), which goes
+ * with the descriptor. create: makes it. -ENOENT: not there.
+ */
+int wr_pin_lock(const char *dir, bool create, bool exclusive, struct wr_diags *diags, int *out);
+
+/* A pinned object, or a negative errno. */
+int wr_pin_get(const char *dir, const char *name);
+
+/* Opens all maps of this version; -ENOENT when they are not complete; fds are closed by the other. */
+int wr_maps_open(const char *dir, struct wr_maps *out);
+void wr_maps_init(struct wr_maps *maps);
+void wr_maps_close(struct wr_maps *maps);
+
+/* Removes DIR/v1 or whatever version, with all in it. */
+int wr_pin_remove_version(const char *dir, const char *version);
+/* Whether versions of the ABI other than ours are pinned; *remove takes them away. */
+bool wr_pin_other_versions(const char *dir, bool remove);
+/* Removes everything that weir pins; other files stay. */
+int wr_pin_remove_all(const char *dir);
+
+/* ---- hooks.c ---- */
+
+struct wr_hook {
+	uint32_t pf, hook;
+	const char *pin;
+};
+extern const struct wr_hook wr_hooks[WR_HOOKS];
+
+/* Attaches and pins where that has not been done. */
+int wr_hooks_attach(const char *dir, int entry_fd, struct wr_diags *diags);
+/* Pinned hooks that answer. */
+uint32_t wr_hooks_count(const char *dir);
+/* A netfilter link: descriptor, or negative errno. */
+int wr_link_create(int prog_fd, uint32_t pf, uint32_t hook, int32_t priority);
+
+/* ---- conntrack.c ---- */
+
+/* Keeps conntrack on in the current network namespace by a table of our own. */
+int wr_conntrack_keep(struct wr_diags *diags);
+bool wr_conntrack_kept(void);
+void wr_conntrack_release(void);
+/* Makes conntrack note the time when connections start: 0 or negative errno. */
+int wr_conntrack_timestamps(void);
+
+/* ---- apply.c ---- */
+
+/* Waits until no packet is judged by what was in force before the call. */
+int wr_fence(const struct wr_datapath *dp);
+/* Reads the addresses and the image in force from the kernel. */
+int wr_datapath_take_over(struct wr_datapath *dp, struct wr_diags *diags);
+
+/* ---- small things ---- */
+
+/* The network namespace of the calling thread: 0 on failure. */
+uint64_t wr_netns_cookie(void);
+/* The judge that is in force as a program id, 0: none. */
+uint32_t wr_jump_target(int jump_fd);
+uint32_t wr_prog_id(int prog_fd);
