@@ -234,7 +234,12 @@ static void remark_peer(struct say *s, enum wr_direction dir, size_t rule, size_
 		elsewhere += selectable(pod) && pod->ns_index != peer->ns_index &&
 			     peer_holds(s->w, peer, pod, true);
 	}
-	if (elsewhere)
+	if (elsewhere && peer->pod_selector != WR_NONE && !s->w->selectors[peer->pod_selector].n)
+		add(s, &s->out->remarks,
+		    text(s, "%s rule %zu: podSelector: {} is every pod of namespace %s only; pods of "
+			    "other namespaces would need a namespaceSelector",
+			 direction_name(dir), rule + 1, s->policy->ns));
+	else if (elsewhere)
 		add(s, &s->out->remarks,
 		    text(s, "%s rule %zu: a podSelector alone stays in namespace %s; the %zu pod%s "
 			    "with these labels in other namespaces %s not meant, and would need a "

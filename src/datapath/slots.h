@@ -80,7 +80,7 @@ void wr_slots_free(struct wr_slots *s);
  * Merges wanted (sorted, without doubles) with what is loaded and gives slots
  * to what is new. world: identities of addresses outside, IPv4 and IPv6.
  * unknown: prefixes inside these get the flag WEIR_ADDR_UNKNOWN. 0, -ENOMEM,
- * or -E2BIG past WR_SLOTS_MAX; on error the slots stay as they were.
+ * or -E2BIG past WR_SLOTS_MAX; after an error the slots must be read again.
  */
 int wr_plan_make(struct wr_slots *s, const struct wr_wanted *wanted, size_t n,
 		 const struct weir_identity world[2], const struct wr_cidr *unknown,

@@ -3,8 +3,8 @@
  * A text to its documents, split as kubectl splits it: at lines that begin with
  * "---", before anything is parsed. Each part is then read by itself, so that
  * an error in one does not hide those in the next. A part whose first
- * character is '{' holds JSON documents, any number of them; should the first
- * not be JSON, YAML's maps in braces are tried, which begin alike.
+ * character is '{' holds JSON documents, any number of them; where no quote
+ * follows the brace it may be one of YAML's maps, which begin alike.
  *
  * Beyond kubectl: a line "..." ends a document as YAML has it (kubectl drops
  * what follows it without a word), and %YAML lines may stand before "---".
@@ -79,6 +79,16 @@ static uint32_t other_breaks(const char *text, size_t size)
 	return n;
 }
 
+/* '{' and no key in quotes: never JSON. */
+static bool is_yaml_map(const char *text, size_t size)
+{
+	const char *p = text, *end = text + size;
+	bool brace = false;
+	for (; p < end && (is_blank(*p) || *p == '\n' || (*p == '{' && !brace)); p++)
+		brace |= *p == '{';
+	return p < end && *p != '"';
+}
+
 /* Where the first JSON document fails: YAML may know better. */
 static int read_braces(const struct wr_documents *d, const char *text, size_t size,
 		       uint32_t first_line, const struct wr_problem *json)
@@ -120,7 +130,7 @@ static int read_json(const struct wr_documents *d, const char *text, size_t size
 	wr_json_end(&j);
 	if (rc != -EINVAL)
 		return rc;
-	if (!n)
+	if (!n && is_yaml_map(text, size))
 		return read_braces(d, text, size, first_line, &problem);
 	if (d->reading->diags)
 		wr_problem_report(&problem, d->reading->diags);

@@ -51,17 +51,20 @@ bool wr_scalar_is_opaque(const char *tag)
 	return !tag_kind(tag, &kind) || kind == STR;
 }
 
-/* The words, in the three spellings: word, Word, WORD. */
+/*
+ * The words, in the three spellings: word, Word, WORD. Bare y and n stay
+ * strings, though go-yaml v2 calls them booleans: most emitters write them
+ * bare, and "y" is a name like any other.
+ */
 static const struct word {
 	const char *text;
 	enum kind kind;
 	bool boolean;
 	double number;
 } words[] = {
-	{"y", BOOL, true, 0},          {"yes", BOOL, true, 0},   {"true", BOOL, true, 0},
-	{"on", BOOL, true, 0},         {"n", BOOL, false, 0},    {"no", BOOL, false, 0},
-	{"false", BOOL, false, 0},     {"off", BOOL, false, 0},  {"~", NUL, false, 0},
-	{"null", NUL, false, 0},       {".inf", FLOAT, false, INFINITY},
+	{"yes", BOOL, true, 0},   {"true", BOOL, true, 0},   {"on", BOOL, true, 0},
+	{"no", BOOL, false, 0},   {"false", BOOL, false, 0}, {"off", BOOL, false, 0},
+	{"~", NUL, false, 0},     {"null", NUL, false, 0},   {".inf", FLOAT, false, INFINITY},
 	{"+.inf", FLOAT, false, INFINITY}, {"-.inf", FLOAT, false, -INFINITY},
 };
 

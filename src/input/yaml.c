@@ -226,6 +226,17 @@ static int on_alias(struct wr_yaml *y, const yaml_event_t *e)
 	return place(y, &node, at);
 }
 
+/* Mostly no attempt at one, but "{{ .Values.name }}". */
+static int collection_as_key(struct wr_yaml *y, struct wr_mark at, enum wr_type type)
+{
+	struct wr_mark outer = top(y)->node.value->mark;
+	if (type == WR_MAP && at.line == outer.line && at.column == outer.column + 1)
+		return wr_yaml_fail(y, outer, "render templates first; quote a value that begins with '{{'",
+				    "'{{' begins a template");
+	return wr_yaml_fail(y, at, "quote a value that begins with '{' or '['",
+			    "a map key must be a scalar, not a %s", wr_type_name(type));
+}
+
 static int open_frame(struct wr_yaml *y, const yaml_event_t *e, enum wr_type type)
 {
 	const yaml_char_t *name = type == WR_MAP ? e->data.mapping_start.anchor
@@ -233,8 +244,7 @@ static int open_frame(struct wr_yaml *y, const yaml_event_t *e, enum wr_type typ
 	struct wr_yaml_frame f = {0};
 	struct wr_mark at = wr_yaml_mark(y, e->start_mark);
 	if (wants_key(top(y)))
-		return wr_yaml_fail(y, at, "quote a template, or a value that begins with '{' or '['",
-				    "a map key must be a scalar, not a %s", wr_type_name(type));
+		return collection_as_key(y, at, type);
 	if (y->frames.n >= y->reading->limits->depth)
 		return wr_yaml_fail(y, at, NULL, "nested deeper than %zu levels",
 				    y->reading->limits->depth);

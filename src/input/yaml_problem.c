@@ -25,8 +25,7 @@ static const struct words {
 	{"mapping values are not allowed", NULL, AT_PROBLEM, "a ':' is not allowed here",
 	 "check the indentation, and quote a value that contains ': '"},
 	{"did not find expected key", "while parsing a block mapping", AT_PROBLEM,
-	 "this does not continue the map above it",
-	 "indent it like the other keys of its map; a value in quotes must end where the quote ends"},
+	 "this does not continue the map above it", "indent it like the other keys of that map"},
 	{"did not find expected '-' indicator", NULL, AT_PROBLEM,
 	 "this does not continue the list above it", "begin the item with '- ', indented like the others"},
 	{"could not find expected ':'", NULL, AT_CONTEXT, "this looks like a key, but no ':' follows",
@@ -133,6 +132,17 @@ static int stray_character(struct wr_yaml *y, struct wr_mark at)
 	return wr_yaml_fail(y, at, "put the value in quotes", "a value cannot begin like this");
 }
 
+/* A quote stands right before the place of the problem: 'it's', "a" b. */
+static bool after_quote(const struct wr_yaml *y, yaml_mark_t at)
+{
+	const char *p = (const char *)text_at(y, at.index);
+	if (!p)
+		return false;
+	while (p > y->text && (p[-1] == ' ' || p[-1] == '\t'))
+		p--;
+	return p > y->text && (p[-1] == '"' || p[-1] == '\'');
+}
+
 /* A tab among the blanks that the line begins with, up to the place of the problem. */
 static bool indented_with_tab(const struct wr_yaml *y, yaml_mark_t at, struct wr_mark *tab)
 {
@@ -161,6 +171,15 @@ int wr_yaml_parser_problem(struct wr_yaml *y)
 	bool unclosed = w && w->place == AT_CONTEXT;
 	if (!unclosed && indented_with_tab(y, p->problem_mark, &tab))
 		return wr_yaml_fail(y, tab, "indent with spaces", "a tab is used for indentation");
+	if (begins(p->problem, "did not find expected key") && after_quote(y, p->problem_mark))
+		return wr_yaml_fail(y, at, "put the whole value in one pair of quotes",
+				    "text follows the closing quote of a value");
+	if (begins(p->problem, "did not find expected node content") && y->frames.n &&
+	    !text_at(y, p->problem_mark.index)) {
+		const struct wr_value *open = y->frames.items[y->frames.n - 1].node.value;
+		return wr_yaml_fail(y, open->mark, "the input may have been cut off",
+				    "the %s that begins here is not closed", wr_type_name(open->type));
+	}
 	if (!w)
 		return wr_yaml_fail(y, at, NULL, "%s%s%s", p->problem ? p->problem : "not valid YAML",
 				    p->context ? " " : "", p->context ? p->context : "");

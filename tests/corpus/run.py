@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""weir against what real systems said: run.py WEIR [CORPUS] [--only NAME]
+
+Recorded answers lie outside of this tree (default ../shared/corpus, seen from
+the project's root); without them there is nothing to do, and the run is
+skipped with exit status 77.
+
+truth-tables  expected verdicts of 9 pods x 9 pods x 6 ports
+matrices      every ordered pair of pods of a generated cluster, for 8 ports
+connectivity  the connections between workloads of directories of manifests
+
+One line a disagreement (the first ones), one line of counts a corpus; exit
+status 1 when anything disagrees.
+"""
+import argparse
+import collections
+import glob
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SHOWN = 10  # disagreements printed of one case
+
+# Cases that the other side refuses and weir answers, each with the reason.
+ANSWERED = {
+    'example_pods_w_same_owner_and_labels_gap_with_bad_match_expression':
+        'it cannot hold pods of one owner with different labels; weir judges every pod by its own',
+    'semanticDiff-same-topologies-illegal-podlist':
+        'it cannot hold pods of one owner with different labels; weir judges every pod by its own',
+}
+
+# Cases that the other side answers and weir refuses, each with the reason.
+REFUSED = {}
+
+# Cases in which both answer and the answers differ by meaning, each with the reason.
+DIFFERENT = {}
+
+CLUSTER_KINDS = re.compile(
+    r'"?kind"?:\s*"?(AdminNetworkPolicy|BaselineAdminNetworkPolicy|ClusterNetworkPolicy)\b')
+
+
+class Counts:
+    def __init__(self, name):
+        self.name = name
+        self.cases = self.agreed = self.disagreed = self.explained = 0
+
+    def line(self):
+        text = f'{self.name}: {self.cases} cases, {self.agreed} agree, {self.disagreed} disagree'
+        return text + (f', {self.explained} explained' if self.explained else '')
+
+
+def eval_flows(weir, paths, flows):
+    """Verdicts of flows, in order; flows is an iterable of dicts."""
+    args = [weir, 'eval', '--flows', '-']
+    for path in paths:
+        args += ['-f', path]
+    with tempfile.TemporaryFile('w+') as stdin, tempfile.TemporaryFile('w+') as stdout:
+        for flow in flows:
+            stdin.write(json.dumps(flow, separators=(',', ':')) + '\n')
+        stdin.seek(0)
+        done = subprocess.run(args, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
+                              text=True, timeout=600)
+        if done.returncode != 0:
+            return None, f'exit status {done.returncode}: {done.stderr[:500]}'
+        stdout.seek(0)
+        return [json.loads(line) for line in stdout], ''
+
+
+def compare_flows(weir, counts, case, paths, flows, expected):
+    """expected: the verdicts of the flows, in order."""
+    got, error = eval_flows(weir, paths, flows)
+    counts.cases += 1
+    if got is None or len(got) != len(expected):
+        counts.disagreed += 1
+        print(f'{counts.name}/{case}: {error or "wrong number of answers"}')
+        return
+    wrong = [(f, g, e) for f, g, e in zip(flows, got, expected) if g.get('verdict') != e]
+    if not wrong:
+        counts.agreed += 1
+        return
+    counts.disagreed += 1
+    print(f'{counts.name}/{case}: {len(wrong)} of {len(flows)} flows differ')
+    for flow, answer, verdict in wrong[:SHOWN]:
+        print(f'  {flow["from"]} -> {flow["to"]} {flow["protocol"]}/{flow["port"]}: '
+              f'expected {verdict}, got {json.dumps(answer)}')
+
+
+def truth_tables(weir, corpus):
+    counts = Counts('truth-tables')
+    folder = os.path.join(corpus, 'truth-tables')
+    pods = [f'{ns}/{pod}' for ns in 'xyz' for pod in 'abc']
+    numbers = [(proto, port) for proto in ('TCP', 'UDP', 'SCTP') for port in (80, 81)]
+    for case in sorted(os.listdir(folder)):
+        path = os.path.join(folder, case)
+        if not os.path.isdir(path):
+            continue
+        with open(os.path.join(path, 'expected.json'), encoding='utf-8') as file:
+            denied = set(json.load(file)['denied'])
+        flows, expected = [], []
+        for src in pods:
+            for dst in pods:
+                for proto, port in numbers if src != dst else ():
+                    verdict = 'deny' if f'{src} -> {dst} {proto}/{port}' in denied else 'allow'
+                    # by number, and by name: every pod names its ports alike
+                    for value in (port, f'serve-{port}-{proto.lower()}'):
+                        flows.append({'from': src, 'to': dst, 'protocol': proto, 'port': value})
+                        expected.append(verdict)
+        compare_flows(weir, counts, case,
+                      [os.path.join(folder, 'cluster.yaml'), os.path.join(path, 'policies.yaml')],
+                      flows, expected)
+    return counts
+
+
+def matrices(weir, corpus):
+    counts = Counts('matrices')
+    for path in sorted(glob.glob(os.path.join(corpus, 'matrices', '*', ''))):
+        case = os.path.basename(os.path.dirname(path))
+        manifests = os.path.join(path, 'manifests', 'all.json')
+        with open(manifests, encoding='utf-8') as file:
+            pods = [f'{i["metadata"]["namespace"]}/{i["metadata"]["name"]}'
+                    for i in json.load(file)['items'] if i['kind'] == 'Pod']
+        for table in sorted(glob.glob(os.path.join(path, 'allowed-*.txt.gz'))):
+            proto, port = re.fullmatch(r'allowed-(\w+)-(\d+)\.txt\.gz',
+                                       os.path.basename(table)).groups()
+            with gzip.open(table, 'rt', encoding='utf-8') as file:
+                allowed = {tuple(line.split()) for line in file}
+            flows, expected = [], []
+            for src in pods:
+                for dst in pods:
+                    if src != dst:
+                        flows.append({'from': src, 'to': dst, 'protocol': proto,
+                                      'port': int(port)})
+                        expected.append('allow' if (src, dst) in allowed else 'deny')
+            compare_flows(weir, counts, f'{case}/{proto}-{port}', [manifests], flows, expected)
+    return counts
+
+
+def cluster_wide(folder):
+    """Whether manifests hold policies of the cluster-wide kinds."""
+    for root, _, files in os.walk(folder):
+        for name in files:
+            with open(os.path.join(root, name), encoding='utf-8', errors='replace') as file:
+                if CLUSTER_KINDS.search(file.read()):
+                    return True
+    return False
+
+
+def connection_set(connections):
+    """Connections as comparable lines; those of the analyser's own ingress model left out."""
+    return collections.Counter((c['src'], c['dst'], c['conn']) for c in connections or ()
+                               if '{ingress-controller}' not in (c['src'], c['dst']))
+
+
+def compare_lists(expected, got):
+    lines = [f'  missing {c}' for c in sorted((expected - got).elements())]
+    return lines + [f'  too many {c}' for c in sorted((got - expected).elements())]
+
+
+def connectivity_case(weir, path):
+    """(agrees, lines of explanation)"""
+    with open(os.path.join(path, 'expected.json'), encoding='utf-8') as file:
+        expected = json.load(file)
+    done = subprocess.run([weir, 'list', '-f', os.path.join(path, 'manifests'), '-o', 'json',
+                           '--ipblock-matches-pods=no'], capture_output=True, text=True,
+                          timeout=120)
+    if expected['rc'] != 0:
+        if done.returncode == 2 and ': error: ' in done.stderr:
+            return True, []
+        return False, [f'  expected an error ({expected["stderr"].strip()[:200]}), '
+                       f'got exit status {done.returncode}']
+    if done.returncode != 0:
+        return False, [f'  exit status {done.returncode}: {done.stderr[:600]}']
+    lines = compare_lists(connection_set(expected['connections']),
+                          connection_set(json.loads(done.stdout)))
+    return not lines, lines
+
+
+def connectivity(weir, corpus):
+    counts = Counts('connectivity')
+    left_out = 0
+    for path in sorted(glob.glob(os.path.join(corpus, 'connectivity', '*', ''))):
+        case = os.path.basename(os.path.dirname(path))
+        if cluster_wide(os.path.join(path, 'manifests')):
+            left_out += 1
+            continue
+        counts.cases += 1
+        agrees, lines = connectivity_case(weir, path)
+        reason = ANSWERED.get(case) or REFUSED.get(case) or DIFFERENT.get(case)
+        if agrees and not reason:
+            counts.agreed += 1
+        elif agrees:
+            counts.disagreed += 1
+            print(f'connectivity/{case}: agrees, though a difference is explained: {reason}')
+        elif reason:
+            counts.explained += 1
+            print(f'connectivity/{case}: explained: {reason}')
+        else:
+            counts.disagreed += 1
+            print(f'connectivity/{case}: differs')
+            print('\n'.join(lines[:SHOWN]))
+    print(f'connectivity: {left_out} cases with cluster-wide policies are left out')
+    return counts
+
+
+def main():
+    parser = argparse.ArgumentParser(description='weir against recorded answers')
+    parser.add_argument('weir')
+    parser.add_argument('corpus', nargs='?',
+                        default=os.path.join(os.path.dirname(ROOT), 'shared', 'corpus'))
+    parser.add_argument('--only', choices=['truth-tables', 'matrices', 'connectivity'])
+    options = parser.parse_args()
+    if not os.path.isdir(options.corpus):
+        print(f'skipped: no recorded answers at {options.corpus}')
+        return 77
+    suites = {'truth-tables': truth_tables, 'matrices': matrices, 'connectivity': connectivity}
+    failed = False
+    for name, suite in suites.items():
+        if options.only in (None, name):
+            counts = suite(os.path.abspath(options.weir), options.corpus)
+            print(counts.line())
+            failed |= counts.disagreed > 0 or counts.cases == 0
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
