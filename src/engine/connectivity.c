@@ -31,11 +31,17 @@ struct wr_connectivity {
 	struct wr_map *merged; /* (ports, ports) to their union */
 };
 
-/* What one node is to the engine: endpoints of a workload, or a class outside. */
+/*
+ * What one node is to the engine: endpoints of a workload, or a class outside.
+ * A range is a source or a destination, not both: ingress rules tell apart
+ * where connections come from, egress rules where they go, and each cuts the
+ * addresses in its own way.
+ */
 struct member {
 	uint32_t node;
 	struct wr_identity id;
 	uint32_t pod, host; /* WR_NONE: none; host: the node that it is */
+	enum wr_direction told_by; /* ranges: sources are told apart by ingress rows */
 };
 
 struct builder {
@@ -198,31 +204,44 @@ static int add_workloads(struct builder *b)
 
 /* ---- ranges outside ---- */
 
-/* True when no row and no class of a subject tells the two classes apart. */
-static bool alike(const struct builder *b, uint32_t x, uint32_t y)
+/* True when no row of that direction tells the two classes apart. */
+static bool alike(const struct builder *b, uint32_t x, uint32_t y, enum wr_direction dir)
 {
 	if (x == y)
 		return true;
-	for (size_t r = 0; r < b->p->rows.rows.n; r++)
-		if (b->p->rows.rows.items[r].sets[x] != b->p->rows.rows.items[r].sets[y])
+	for (size_t i = 0; i < b->p->rows.rows.n; i++) {
+		const struct row *r = &b->p->rows.rows.items[i];
+		if (r->dir == dir && r->sets[x] != r->sets[y])
 			return false;
+	}
 	return true;
 }
 
+/* True when the newest node is a range that this one may be joined to. */
+static bool continues(const struct builder *b, enum wr_direction dir)
+{
+	const struct member *m = b->members.n ? &b->members.items[b->members.n - 1] : NULL;
+	return m && m->pod == WR_NONE && m->told_by == dir;
+}
+
 static int add_range(struct builder *b, const struct wr_ip *first, const struct wr_ip *last,
-		     uint32_t class)
+		     uint32_t class, enum wr_direction dir)
 {
 	struct wr_connectivity *c = b->c;
-	if (b->members.n && b->members.items[b->members.n - 1].pod == WR_NONE) {
+	if (continues(b, dir)) {
 		struct wr_conn_node *prev = &c->nodes.items[c->nodes.n - 1];
 		struct wr_ip next = prev->last;
 		if (wr_ip_next(&next) && wr_ip_equal(&next, first) &&
-		    alike(b, b->members.items[b->members.n - 1].id.class, class)) {
+		    alike(b, b->members.items[b->members.n - 1].id.class, class, dir)) {
 			prev->last = *last;
 			return 0;
 		}
 	}
-	struct member m = {.node = (uint32_t)c->nodes.n, .id = {.class = class}, .pod = WR_NONE, .host = WR_NONE};
+	struct member m = {.node = (uint32_t)c->nodes.n,
+			   .id = {.class = class},
+			   .pod = WR_NONE,
+			   .host = WR_NONE,
+			   .told_by = dir};
 	int rc = wr_vec_push(&c->nodes, (struct wr_conn_node){.first = *first, .last = *last});
 	return rc ? rc : wr_vec_push(&b->members, m);
 }
@@ -231,7 +250,7 @@ static int add_range(struct builder *b, const struct wr_ip *first, const struct 
  * The addresses of one family in order: walks the sorted prefixes with the
  * stack of those that are open, and gives each gap to the innermost.
  */
-static int add_family(struct builder *b, uint8_t family)
+static int add_family(struct builder *b, uint8_t family, enum wr_direction dir)
 {
 	const struct population *pop = &b->p->pop;
 	struct wr_ip at = {.family = family};
@@ -256,7 +275,7 @@ static int add_family(struct builder *b, uint8_t family)
 		}
 		uint32_t class = open == WR_NONE ? wr_program_world_class(b->p, family)
 						 : pop->prefixes[open].class;
-		rc = add_range(b, &at, &end, class);
+		rc = add_range(b, &at, &end, class, dir);
 		at = end;
 		more = wr_ip_next(&at);
 		while (more && open != WR_NONE && !wr_cidr_contains(&pop->prefixes[open].cidr, &at))
@@ -284,9 +303,12 @@ static int add_ranges(struct builder *b)
 {
 	for (uint32_t i = 0; i < b->p->pop.n_prefixes; i++)
 		b->six |= b->p->pop.prefixes[i].cidr.ip.family == WR_IPV6;
-	int rc = add_family(b, WR_IPV4);
-	if (!rc && b->six)
-		rc = add_family(b, WR_IPV6);
+	int rc = 0;
+	for (int d = 0; d < 2 && !rc; d++) {
+		rc = add_family(b, WR_IPV4, d);
+		if (!rc && b->six)
+			rc = add_family(b, WR_IPV6, d);
+	}
 	return rc ? rc : name_ranges(b);
 }
 
@@ -360,13 +382,24 @@ static int add_edge(struct builder *b, uint32_t src, uint32_t dst)
 	return all ? wr_vec_push(&b->c->edges, (struct wr_conn_edge){src, dst, all}) : 0;
 }
 
+/* A range is an end of a connection with a workload, in its own role only. */
+static bool may_connect(const struct builder *b, uint32_t src, uint32_t dst)
+{
+	bool from_range = !b->c->nodes.items[src].name, to_range = !b->c->nodes.items[dst].name;
+	if (src == dst || (from_range && to_range))
+		return false;
+	if (from_range)
+		return b->members.items[b->first[src]].told_by == WR_INGRESS;
+	return !to_range || b->members.items[b->first[dst]].told_by == WR_EGRESS;
+}
+
 static int add_edges(struct builder *b)
 {
 	uint32_t n = (uint32_t)b->c->nodes.n;
 	int rc = 0;
 	for (uint32_t s = 0; s < n && !rc; s++)
 		for (uint32_t d = 0; d < n && !rc; d++)
-			if (s != d && (b->c->nodes.items[s].name || b->c->nodes.items[d].name))
+			if (may_connect(b, s, d))
 				rc = add_edge(b, s, d);
 	return rc;
 }

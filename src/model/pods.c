@@ -63,7 +63,11 @@ static bool is_completed(const struct wr_object *o)
 static int resolve_pod(struct wr_world *w, const struct wr_object *o, struct wr_pod *out)
 {
 	bool pod = o->kind == WR_KIND_POD;
+	/* static pods are owned by their Node, which is no workload */
+	bool owned = pod && o->meta.owner_kind && strcmp(o->meta.owner_kind, "Node");
 	const struct wr_pod_spec *spec = pod ? &o->pod.spec : &o->workload.spec;
+	/* a static pod is owned by its node, which is no workload */
+	bool owned = pod && o->meta.owner_kind && strcmp(o->meta.owner_kind, "Node") != 0;
 	*out = (struct wr_pod){
 		.ns = o->meta.ns,
 		.name = o->meta.name,
@@ -74,8 +78,8 @@ static int resolve_pod(struct wr_world *w, const struct wr_object *o, struct wr_
 		.n_ports = spec->n_ports,
 		.host_network = spec->host_network,
 		.completed = is_completed(o),
-		.owner_kind = pod && o->meta.owner_kind ? o->meta.owner_kind : wr_kind_name(o->kind),
-		.owner_name = pod && o->meta.owner_kind ? o->meta.owner_name : o->meta.name,
+		.owner_kind = owned ? o->meta.owner_kind : wr_kind_name(o->kind),
+		.owner_name = owned ? o->meta.owner_name : o->meta.name,
 		.object = o,
 	};
 	if (pod && !out->completed) {

@@ -21,11 +21,7 @@ static const char *const expected[] = {
 	"10.2.0.0-10.255.255.255[External] => shop/db[StatefulSet] : TCP 80",
 	"10.2.0.0-10.255.255.255[External] => shop/web[Deployment] : All Connections",
 	"11.0.0.0-255.255.255.255[External] => shop/web[Deployment] : All Connections",
-	"shop/web[Deployment] => 0.0.0.0-9.255.255.255[External] : All Connections",
-	"shop/web[Deployment] => 10.0.0.0-10.0.255.255[External] : All Connections",
-	"shop/web[Deployment] => 10.1.0.0-10.1.255.255[External] : All Connections",
-	"shop/web[Deployment] => 10.2.0.0-10.255.255.255[External] : All Connections",
-	"shop/web[Deployment] => 11.0.0.0-255.255.255.255[External] : All Connections",
+	"shop/web[Deployment] => 0.0.0.0-255.255.255.255[External] : All Connections",
 	"shop/web[Deployment] => shop/db[StatefulSet] : TCP 5432,9000-9002,UDP 53",
 };
 
