@@ -11,7 +11,7 @@
  *	static const struct wr_option up_options[] = {
  *		WR_OPTION_FILES,
  *		{"name", 'n', WR_OPT_STRING, .value = "NAME", .fallback = "lab", .help = "..."},
- *		{"nodes", 'k', WR_OPT_UINT, .value = "K", .fallback = "1", .min = 1, .max = 64, ...},
+ *		{"nodes", 'k', WR_OPT_UINT, .value = "K", .fallback = "1", .min = 1, .max = 9},
  *		{"all", 0, WR_OPT_FLAG, .help = "..."},
  *		{0},
  *	};
@@ -44,7 +44,7 @@ struct wr_option {
 	const char *name; /* long name without dashes; NULL ends a table */
 	char letter;      /* short name, 0: none */
 	enum wr_option_type type;
-	bool repeated;    /* may be given several times, all values count */
+	bool repeated; /* may be given several times, all values count */
 	bool required;
 	const char *value;          /* name of the value in help: "PATH" */
 	const char *const *choices; /* WR_OPT_CHOICE, NULL-terminated */
@@ -57,20 +57,20 @@ struct wr_args;
 
 struct wr_command {
 	const char *name;
-	const char *summary;  /* one line, lower case, no full stop */
-	const char *operands; /* as in usage: "[NAMESPACE/NAME]", NULL: none */
+	const char *summary;                 /* one line, lower case, no full stop */
+	const char *operands;                /* as in usage: "[NAMESPACE/NAME]", NULL: none */
 	unsigned min_operands, max_operands; /* max UINT_MAX: no bound */
 	const char *description; /* paragraphs for --help, wrapped at 80 columns, or NULL */
 	const char *examples;    /* lines for --help, or NULL */
 	const struct wr_option *options;
-	const struct wr_command *const *commands; /* subcommands, NULL-terminated; then run is NULL */
+	const struct wr_command *const *commands; /* NULL-terminated; then run is NULL */
 	int (*run)(const struct wr_args *args);
 };
 
 /* What a handler is called with. */
 struct wr_args {
 	const struct wr_command *command;
-	const char *path;             /* "weir lab up", for messages */
+	const char *path; /* "weir lab up", for messages */
 	const char *const *operands;
 	size_t n_operands;
 	size_t dashes; /* index of the first operand that stood after "--"; n_operands: none */
@@ -91,40 +91,44 @@ unsigned wr_arg_choice(const struct wr_args *args, const char *name);
 const char *const *wr_arg_all(const struct wr_args *args, const char *name, size_t *n);
 
 /* Options that many commands share; to be put into tables. */
-#define WR_OPTION_FILES                                                                        \
-	{                                                                                      \
-		"filename", 'f', WR_OPT_STRING, .repeated = true, .required = true,            \
-		.value = "PATH",                                                               \
-		.help = "manifests: a file, a directory (recursively), or - for stdin;\n"      \
-			"may be given several times"                                           \
+#define WR_OPTION_FILES                                                                           \
+	{                                                                                         \
+		"filename", 'f', WR_OPT_STRING,                                                   \
+			.repeated = true, .required = true, .value = "PATH",                      \
+			.help = "manifests: a file, a directory (recursively), or - for stdin;\n" \
+				"may be given several times"                                      \
 	}
-#define WR_OPTION_VERBOSE \
-	{"verbose", 'v', WR_OPT_FLAG, .help = "say on stderr what was skipped, and warnings"}
+#define WR_OPTION_VERBOSE                                                      \
+	{                                                                      \
+		"verbose", 'v', WR_OPT_FLAG,                                   \
+			.help = "say on stderr what was skipped, and warnings" \
+	}
 /* In the order of enum wr_format (writer.h): (enum wr_format)wr_arg_choice(args, "output"). */
 extern const char *const wr_output_formats[];
-#define WR_OPTION_OUTPUT                                                                   \
-	{                                                                                  \
+#define WR_OPTION_OUTPUT                                                                       \
+	{                                                                                      \
 		"output", 'o', WR_OPT_CHOICE, .value = "FORMAT", .choices = wr_output_formats, \
-		.fallback = "table", .help = "output format"                               \
+					      .fallback = "table", .help = "output format"     \
 	}
 extern const char *const wr_output_table_json[];
-#define WR_OPTION_OUTPUT_TABLE_JSON                                                        \
-	{                                                                                  \
-		"output", 'o', WR_OPT_CHOICE, .value = "FORMAT",                           \
-		.choices = wr_output_table_json, .fallback = "table", .help = "output format" \
+#define WR_OPTION_OUTPUT_TABLE_JSON                                                               \
+	{                                                                                         \
+		"output", 'o', WR_OPT_CHOICE, .value = "FORMAT", .choices = wr_output_table_json, \
+					      .fallback = "table", .help = "output format"        \
 	}
 extern const char *const wr_yes_no[];
-#define WR_OPTION_IPBLOCKS                                                                     \
-	{                                                                                      \
-		"ipblock-matches-pods", 0, WR_OPT_CHOICE, .value = "YES|NO", .choices = wr_yes_no, \
-		.fallback = "yes",                                                             \
-		.help = "whether an ipBlock matches addresses of pods; no: only addresses\n"   \
-			"outside the cluster, as some CNIs do"                                 \
+#define WR_OPTION_IPBLOCKS                                                                \
+	{                                                                                 \
+		"ipblock-matches-pods", 0, WR_OPT_CHOICE,                                 \
+			.value = "YES|NO", .choices = wr_yes_no, .fallback = "yes",       \
+			.help = "whether an ipBlock matches addresses of pods; no: only " \
+				"addresses\n"                                             \
+				"outside the cluster, as some CNIs do"                    \
 	}
-#define WR_OPTION_PIN_DIR                                                                  \
-	{                                                                                  \
+#define WR_OPTION_PIN_DIR                                                                    \
+	{                                                                                    \
 		"pin-dir", 0, WR_OPT_STRING, .value = "DIR", .fallback = "/sys/fs/bpf/weir", \
-		.help = "where the datapath is pinned"                                     \
+					     .help = "where the datapath is pinned"          \
 	}
 
 /*

@@ -98,7 +98,8 @@ static void status_document(struct wr_out *o, const struct wr_image_stats *s)
 static int run_status(const struct wr_args *args)
 {
 	struct wr_image_stats s;
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
 	if (!d)
 		return wr_fail(args, "out of memory");
 	int rc = wr_datapath_stats(wr_arg_string(args, "pin-dir"), d, &s);
@@ -191,17 +192,20 @@ static int dump_address(void *ctx, const struct wr_cidr *cidr, const struct weir
 
 static void dump_head(struct wr_table *t)
 {
-	static const char *const heads[] = {"ADDRESS", "SLOT", "FLAGS", "CLASS", "EGRESS ROW",
-					    "INGRESS ROW"};
+	static const char *const heads[] = {"ADDRESS", "SLOT",       "FLAGS",
+					    "CLASS",   "EGRESS ROW", "INGRESS ROW"};
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
 		wr_table_cell(t, WR_PLAIN, "%s", heads[i]);
 }
 
 static int run_dump(const struct wr_args *args)
 {
-	WR_CLEANUP(diags) struct wr_diags *diags = wr_diags_new();
-	WR_CLEANUP(image) struct wr_image *image = NULL;
-	WR_CLEANUP(table) struct wr_table *table = NULL;
+	WR_CLEANUP(diags)
+	struct wr_diags *diags = wr_diags_new();
+	WR_CLEANUP(image)
+	struct wr_image *image = NULL;
+	WR_CLEANUP(table)
+	struct wr_table *table = NULL;
 	if (!diags)
 		return wr_fail(args, "out of memory");
 	int rc = wr_image_read(wr_arg_string(args, "pin-dir"), diags, &image);
@@ -234,7 +238,8 @@ static int run_dump(const struct wr_args *args)
 static int run_detach(const struct wr_args *args)
 {
 	const char *dir = wr_arg_string(args, "pin-dir");
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
 	if (!d)
 		return wr_fail(args, "out of memory");
 	int rc = wr_datapath_detach(dir, d);
@@ -259,8 +264,9 @@ static const struct wr_option options[] = {WR_OPTION_PIN_DIR, WR_OPTION_OUTPUT, 
 static const struct wr_command status_command = {
 	.name = "status",
 	.summary = "show what is loaded, and the counters",
-	.description = "Counters count packets; \"established\" ones belong to connections that were\n"
-		       "judged before.\n",
+	.description =
+		"Counters count packets; \"established\" ones belong to connections that were\n"
+		"judged before.\n",
 	.options = options,
 	.run = run_status,
 };

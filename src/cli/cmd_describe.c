@@ -137,7 +137,8 @@ static int unknown_policy(const struct wr_args *args, const struct wr_world *w, 
 		if (!full || !describable(p))
 			continue;
 		if (!strcmp(p->name, bare))
-			return wr_fail(args, "no NetworkPolicy '%s' in the manifests; did you mean '%s'?",
+			return wr_fail(args,
+				       "no NetworkPolicy '%s' in the manifests; did you mean '%s'?",
 				       name, full);
 		wr_near_add(&near, full);
 	}
@@ -160,7 +161,8 @@ static uint32_t find_policy(const struct wr_world *w, const char *name)
 
 static int describe_one(const struct wr_world *w, uint32_t policy, struct wr_out *o)
 {
-	WR_CLEANUP(arena) struct wr_arena *a = wr_arena_new();
+	WR_CLEANUP(arena)
+	struct wr_arena *a = wr_arena_new();
 	struct wr_description d;
 	if (!a || wr_describe(w, policy, a, &d) < 0)
 		return -ENOMEM;

@@ -92,7 +92,8 @@ static void print_connection(struct wr_out *o, const struct answer *a)
 {
 	char from[600], to[600];
 	wr_out_printf(o, "%s -> %s  %s", wr_target_text(a->w, &a->targets[0], from, sizeof(from)),
-		      wr_target_text(a->w, &a->targets[1], to, sizeof(to)), wr_proto_name(a->proto));
+		      wr_target_text(a->w, &a->targets[1], to, sizeof(to)),
+		      wr_proto_name(a->proto));
 	if (wr_proto_has_ports(a->proto))
 		wr_out_printf(o, " %u", a->port);
 	if (a->port_name)
@@ -112,15 +113,20 @@ static void print_remarks(struct wr_out *o, const struct answer *a)
 		struct wr_target t = {.pod = pod};
 		wr_target_text(a->w, &t, name, sizeof(name));
 		if (a->targets[i].pod == WR_NONE)
-			wr_out_printf(o, "\nnote: %s is an address of %s\n", i ? a->to : a->from, name);
+			wr_out_printf(o, "\nnote: %s is an address of %s\n", i ? a->to : a->from,
+				      name);
 		if (p->host_network)
-			wr_out_printf(o, "\nnote: %s uses the network of its node: policies do not "
-					 "select it\n", name);
+			wr_out_printf(o,
+				      "\nnote: %s uses the network of its node: policies do not "
+				      "select it\n",
+				      name);
 		if (p->completed)
-			wr_out_printf(o, "\nnote: %s is completed: it has no address any more\n", name);
+			wr_out_printf(o, "\nnote: %s is completed: it has no address any more\n",
+				      name);
 	}
 	if (a->other)
-		wr_out_printf(o, "\nnote: this is the verdict for %s; for %s it is %s (--family %s)\n",
+		wr_out_printf(o,
+			      "\nnote: this is the verdict for %s; for %s it is %s (--family %s)\n",
 			      a->family == WR_IPV6 ? "IPv6" : "IPv4",
 			      a->other == WR_IPV6 ? "IPv6" : "IPv4",
 			      a->verdict.allow ? "denied" : "allowed", family_text(a->other));
@@ -175,10 +181,14 @@ static void key_rule(struct wr_out *o, enum wr_direction dir, uint32_t rule, uin
 static const char *miss_name(enum wr_miss_kind kind)
 {
 	static const char *const names[] = {
-		[WR_MISS_PORT] = "port",	     [WR_MISS_PROTOCOL] = "protocol",
-		[WR_MISS_NAMED_PORT] = "namedPort",  [WR_MISS_NO_PORTS] = "noPorts",
-		[WR_MISS_LABELS] = "podLabels",	     [WR_MISS_NAMESPACE] = "namespace",
-		[WR_MISS_NS_LABELS] = "namespaceLabels", [WR_MISS_EXCEPT] = "except",
+		[WR_MISS_PORT] = "port",
+		[WR_MISS_PROTOCOL] = "protocol",
+		[WR_MISS_NAMED_PORT] = "namedPort",
+		[WR_MISS_NO_PORTS] = "noPorts",
+		[WR_MISS_LABELS] = "podLabels",
+		[WR_MISS_NAMESPACE] = "namespace",
+		[WR_MISS_NS_LABELS] = "namespaceLabels",
+		[WR_MISS_EXCEPT] = "except",
 		[WR_MISS_IPBLOCK] = "ipBlock",
 	};
 	return names[kind];
@@ -265,7 +275,8 @@ static int parse_port(const struct wr_args *args, struct answer *a)
 	if (!text)
 		return wr_usage_error(args, "--port is missing: %s needs one", proto);
 	if (text[strspn(text, "0123456789")]) {
-		if (wr_target_named_port(a->w, &a->sides[1], a->proto, text, &a->port, &problem) < 0)
+		if (wr_target_named_port(a->w, &a->sides[1], a->proto, text, &a->port, &problem) <
+		    0)
 			return wr_fail(args, "%s", problem.text);
 		a->port_name = text;
 		return 0;
@@ -374,8 +385,8 @@ static int run_eval(const struct wr_args *args)
 		return status;
 	uint8_t family = wr_arg_given(args, "family") ? families[wr_arg_choice(args, "family")] : 0;
 	struct wr_loaded l = {0};
-	struct wr_compile_opts opts = {.ipblocks_skip_pods =
-					       wr_arg_choice(args, "ipblock-matches-pods") == 1};
+	struct wr_compile_opts opts = {
+		.ipblocks_skip_pods = wr_arg_choice(args, "ipblock-matches-pods") == 1};
 	status = wr_load_program(args, &opts, &l);
 	if (!status && wr_arg_given(args, "flows"))
 		status = wr_eval_flows(args, l.program, wr_arg_string(args, "flows"), family,
@@ -418,17 +429,18 @@ const struct wr_command wr_cmd_eval = {
 		"\n"
 		"A workload (Deployment, StatefulSet, ...) stands for its pods.\n"
 		"\n"
-		"With --flows, each line {\"from\":\"x/a\",\"to\":\"y/b\",\"protocol\":\"TCP\",\"port\":80} is\n"
+		"With --flows, each line "
+		"{\"from\":\"x/a\",\"to\":\"y/b\",\"protocol\":\"TCP\",\"port\":80} is\n"
 		"answered by a line: the same fields and the verdict. A bad line is answered with\n"
 		"an \"error\" and does not stop the rest.\n"
 		"\n"
-		"Exit status: 0 allowed, 1 denied, 2 error. With --flows: 0, or 2 after bad lines.\n",
-	.examples =
-		"  weir eval -f manifests/ --from shop/web --to shop/db --port 5432\n"
-		"  weir eval -f manifests/ --from shop/deployment/web --to 8.8.8.8 --port 53 "
-		"--protocol UDP\n"
-		"  weir eval -f manifests/ --from a/x --to b/y --protocol ICMP -o json\n"
-		"  weir eval -f manifests/ --flows flows.jsonl --stats > verdicts.jsonl\n",
+		"Exit status: 0 allowed, 1 denied, 2 error. With --flows: 0, or 2 after bad "
+		"lines.\n",
+	.examples = "  weir eval -f manifests/ --from shop/web --to shop/db --port 5432\n"
+		    "  weir eval -f manifests/ --from shop/deployment/web --to 8.8.8.8 --port 53 "
+		    "--protocol UDP\n"
+		    "  weir eval -f manifests/ --from a/x --to b/y --protocol ICMP -o json\n"
+		    "  weir eval -f manifests/ --flows flows.jsonl --stats > verdicts.jsonl\n",
 	.options = options,
 	.run = run_eval,
 };

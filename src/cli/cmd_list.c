@@ -71,7 +71,8 @@ static void write_table(struct wr_out *o, const struct wr_connectivity *c)
 
 static int list(const struct wr_args *args, const struct wr_program *p)
 {
-	WR_CLEANUP(connectivity) struct wr_connectivity *c = NULL;
+	WR_CLEANUP(connectivity)
+	struct wr_connectivity *c = NULL;
 	int rc = wr_connectivity_new(p, &c);
 	if (rc < 0)
 		return wr_fail(args, "the connections cannot be listed: %s",
@@ -89,8 +90,8 @@ static int list(const struct wr_args *args, const struct wr_program *p)
 static int run_list(const struct wr_args *args)
 {
 	struct wr_loaded l = {0};
-	struct wr_compile_opts opts = {.ipblocks_skip_pods =
-					       wr_arg_choice(args, "ipblock-matches-pods") == 1};
+	struct wr_compile_opts opts = {
+		.ipblocks_skip_pods = wr_arg_choice(args, "ipblock-matches-pods") == 1};
 	int status = wr_load_program(args, &opts, &l);
 	if (!status)
 		status = list(args, l.program);
@@ -99,11 +100,7 @@ static int run_list(const struct wr_args *args)
 }
 
 static const struct wr_option options[] = {
-	WR_OPTION_FILES,
-	WR_OPTION_IPBLOCKS,
-	WR_OPTION_OUTPUT_TABLE_JSON,
-	WR_OPTION_VERBOSE,
-	{0},
+	WR_OPTION_FILES, WR_OPTION_IPBLOCKS, WR_OPTION_OUTPUT_TABLE_JSON, WR_OPTION_VERBOSE, {0},
 };
 
 const struct wr_command wr_cmd_list = {

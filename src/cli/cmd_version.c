@@ -20,8 +20,8 @@ static void write_text(struct wr_out *o, const char *kernel, const struct wr_fea
 		wr_out_printf(o, "  %s%-3s%s  %s", wr_out_colour(o, f->found ? WR_GREEN : WR_RED),
 			      f->found ? "yes" : "no", wr_out_colour(o, WR_PLAIN), f->name);
 		if (!f->found)
-			wr_out_printf(o, " (%s%s%s)", f->needs ? f->needs : "", f->error ? "; " : "",
-				      f->error ? f->error : "");
+			wr_out_printf(o, " (%s%s%s)", f->needs ? f->needs : "",
+				      f->error ? "; " : "", f->error ? f->error : "");
 		wr_out_text(o, "\n");
 	}
 }

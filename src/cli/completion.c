@@ -26,8 +26,8 @@ static void visit(struct wr_out *o, const struct wr_command *c, const char *path
 
 static bool takes_path(const struct wr_option *o)
 {
-	return o->value && (!strcmp(o->value, "PATH") || !strcmp(o->value, "FILE") ||
-			    !strcmp(o->value, "DIR"));
+	return o->value &&
+	       (!strcmp(o->value, "PATH") || !strcmp(o->value, "FILE") || !strcmp(o->value, "DIR"));
 }
 
 static void choices(struct wr_out *o, const struct wr_option *opt)

@@ -151,12 +151,12 @@ static void say_subject(struct say *s)
 			    text(s, "%s/%s (%s)", pod->ns, pod->name, wr_kind_name(pod->kind)));
 	}
 	size_t n = s->out->pods.n;
-	s->out->subject =
-		text(s, "%s in namespace %s", pods_text(s, subject->pod_selector), s->policy->ns);
+	s->out->subject = text(s, "%s in namespace %s", pods_text(s, subject->pod_selector),
+			       s->policy->ns);
 	if (n)
-		s->out->selects = text(s, "%s: %s%s",
-				       count_text(s, count_peer(s->w, subject)), names,
-				       n > NAMES_SHOWN ? text(s, " and %zu more", n - NAMES_SHOWN) : "");
+		s->out->selects =
+			text(s, "%s: %s%s", count_text(s, count_peer(s->w, subject)), names,
+			     n > NAMES_SHOWN ? text(s, " and %zu more", n - NAMES_SHOWN) : "");
 	else
 		s->out->selects = "no pod in these manifests";
 	if (!n)
@@ -164,8 +164,9 @@ static void say_subject(struct say *s)
 		    "it selects no pod in these manifests, so that it has no effect on them");
 	if (hosts)
 		add(s, &s->out->remarks,
-		    text(s, "%zu pod%s with matching labels use%s the network of the node: no policy "
-			    "applies to %s",
+		    text(s,
+			 "%zu pod%s with matching labels use%s the network of the node: no policy "
+			 "applies to %s",
 			 hosts, plural(hosts), hosts == 1 ? "s" : "", hosts == 1 ? "it" : "them"));
 }
 
@@ -198,10 +199,12 @@ static const char *peer_text(struct say *s, const struct wr_peer *peer)
 	}
 	pods = pods_text(s, peer->pod_selector);
 	if (peer->ns_index != WR_NONE) {
-		where = text(s, "in namespace %s, the policy's own", s->w->namespaces[peer->ns_index].name);
+		where = text(s, "in namespace %s, the policy's own",
+			     s->w->namespaces[peer->ns_index].name);
 	} else {
-		ns = peer->ns_selector == WR_NONE ? ""
-						  : wr_selector_format(s->w, peer->ns_selector, s->a);
+		ns = peer->ns_selector == WR_NONE
+			     ? ""
+			     : wr_selector_format(s->w, peer->ns_selector, s->a);
 		s->failed = s->failed || !ns;
 		where = ns && *ns ? text(s, "in namespaces with %s", ns) : "in every namespace";
 	}
@@ -236,14 +239,16 @@ static void remark_peer(struct say *s, enum wr_direction dir, size_t rule, size_
 	}
 	if (elsewhere && peer->pod_selector != WR_NONE && !s->w->selectors[peer->pod_selector].n)
 		add(s, &s->out->remarks,
-		    text(s, "%s rule %zu: podSelector: {} is every pod of namespace %s only; pods of "
-			    "other namespaces would need a namespaceSelector",
+		    text(s,
+			 "%s rule %zu: podSelector: {} is every pod of namespace %s only; pods of "
+			 "other namespaces would need a namespaceSelector",
 			 direction_name(dir), rule + 1, s->policy->ns));
 	else if (elsewhere)
 		add(s, &s->out->remarks,
-		    text(s, "%s rule %zu: a podSelector alone stays in namespace %s; the %zu pod%s "
-			    "with these labels in other namespaces %s not meant, and would need a "
-			    "namespaceSelector in the same item",
+		    text(s,
+			 "%s rule %zu: a podSelector alone stays in namespace %s; the %zu pod%s "
+			 "with these labels in other namespaces %s not meant, and would need a "
+			 "namespaceSelector in the same item",
 			 direction_name(dir), rule + 1, s->policy->ns, elsewhere, plural(elsewhere),
 			 elsewhere == 1 ? "is" : "are"));
 	else if (!here.pods && !here.workloads)
@@ -254,8 +259,9 @@ static void remark_peer(struct say *s, enum wr_direction dir, size_t rule, size_
 	    ((bare_ns_selector(peer) && bare_pod_selector(&r->peers[index + 1])) ||
 	     (bare_pod_selector(peer) && bare_ns_selector(&r->peers[index + 1]))))
 		add(s, &s->out->remarks,
-		    text(s, "%s rule %zu: %s[%zu] and %s[%zu] are two items, and either is enough; "
-			    "to demand both, write the two selectors in one item",
+		    text(s,
+			 "%s rule %zu: %s[%zu] and %s[%zu] are two items, and either is enough; "
+			 "to demand both, write the two selectors in one item",
 			 direction_name(dir), rule + 1, list, index, list, index + 1));
 }
 
@@ -283,8 +289,9 @@ static bool resolves_port(const struct say *s, enum wr_direction dir, const stru
 		return peer_holds(s->w, &s->policy->subject, pod, false);
 	for (size_t i = 0; i < r->n_peers; i++) {
 		const struct wr_peer *peer = &r->peers[i];
-		if (peer->kind == WR_PEER_PODS ? peer_holds(s->w, peer, pod, false)
-					       : peer->kind == WR_PEER_IPBLOCK && block_holds(peer, pod))
+		if (peer->kind == WR_PEER_PODS
+			    ? peer_holds(s->w, peer, pod, false)
+			    : peer->kind == WR_PEER_IPBLOCK && block_holds(peer, pod))
 			return true;
 	}
 	return r->any_peer;
@@ -333,8 +340,9 @@ static const char *named_port_text(struct say *s, enum wr_direction dir, size_t 
 			    numbers > NAMES_SHOWN ? ", ..." : "", rest);
 	}
 	add(s, &s->out->remarks,
-	    text(s, "%s rule %zu: none of the destination pods has a %s port named %s: it allows "
-		    "nothing",
+	    text(s,
+		 "%s rule %zu: none of the destination pods has a %s port named %s: it allows "
+		 "nothing",
 		 direction_name(dir), rule + 1, proto, port->name));
 	return text(s, "%s %s (no destination pod has it)", proto, port->name);
 }
@@ -425,7 +433,8 @@ static const char *denied_text(struct say *s, enum wr_direction dir)
 		return "nothing";
 	const char *others = others_text(s, dir);
 	const char *what = !p->n_rules[dir] ? "everything" : "everything else";
-	const char *ping = only_ports(p, dir) ? " (ping, too: rules with ports do not allow ICMP)" : "";
+	const char *ping = only_ports(p, dir) ? " (ping, too: rules with ports do not allow ICMP)"
+					      : "";
 	const char *unless = *others ? text(s, ", but for what these also allow: %s", others) : "";
 	return text(s, "%s %s these pods%s%s", what, way, ping, unless);
 }
@@ -455,15 +464,17 @@ static void remark_direction(struct say *s, enum wr_direction dir)
 	const char *type = dir == WR_EGRESS ? "Egress" : "Ingress";
 	if (!p->isolates[dir] && p->n_rules[dir])
 		add(s, &s->out->remarks,
-		    text(s, "it has %s rules, but policyTypes does not name %s: they have no effect",
+		    text(s,
+			 "it has %s rules, but policyTypes does not name %s: they have no effect",
 			 name, type));
 	else if (!p->isolates[dir] && written)
 		add(s, &s->out->remarks,
-		    text(s, "an empty %s list does not restrict %s unless policyTypes names %s", name,
-			 name, type));
+		    text(s, "an empty %s list does not restrict %s unless policyTypes names %s",
+			 name, name, type));
 	if (dir == WR_EGRESS && p->isolates[dir] && p->n_rules[dir] && !allows_dns(p))
 		add(s, &s->out->remarks,
-		    "no egress rule allows UDP port 53: unless another policy does, these pods cannot "
+		    "no egress rule allows UDP port 53: unless another policy does, these pods "
+		    "cannot "
 		    "resolve names");
 }
 

@@ -29,8 +29,8 @@ struct wr_said_direction {
 struct wr_description {
 	const char *name; /* "shop/db" */
 	struct wr_mark mark;
-	const char *subject; /* "pods with app=db in namespace shop" */
-	const char *selects; /* "2 pods: db-0, db-1" */
+	const char *subject;  /* "pods with app=db in namespace shop" */
+	const char *selects;  /* "2 pods: db-0, db-1" */
 	struct wr_texts pods; /* "shop/db-0", workloads as "shop/db (Deployment)" */
 	struct wr_said_direction directions[2]; /* by enum wr_direction */
 	struct wr_texts remarks;

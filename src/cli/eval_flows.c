@@ -160,7 +160,8 @@ static bool flow_family(const struct stream *s, struct flow *f, uint8_t *family)
 static bool whole(const struct wr_value *v, double *out)
 {
 	*out = v->number;
-	return (v->type == WR_INT || v->type == WR_FLOAT) && fabs(v->number - floor(v->number)) <= 0;
+	return (v->type == WR_INT || v->type == WR_FLOAT) &&
+	       fabs(v->number - floor(v->number)) <= 0;
 }
 
 static bool flow_port(const struct stream *s, struct flow *f)
@@ -177,7 +178,8 @@ static bool flow_port(const struct stream *s, struct flow *f)
 	} else if (!v) {
 		f->error = wr_arena_printf(s->arena, "port is missing: %s needs one", proto);
 	} else if (v->type == WR_STRING) {
-		if (wr_target_named_port(s->w, &f->sides[1], f->proto, v->text, &f->port, &problem) < 0)
+		if (wr_target_named_port(s->w, &f->sides[1], f->proto, v->text, &f->port,
+					 &problem) < 0)
 			f->error = wr_arena_strdup(s->arena, problem.text);
 	} else if (!whole(v, &number) || number < 1 || number > 65535) {
 		f->error = "port: a number from 1 to 65535 or a name is expected";
@@ -223,7 +225,8 @@ static const char *json_error(const struct stream *s, const struct wr_diags *d)
 		return "not JSON";
 	const struct wr_diag *first = wr_diags_at(d, 0);
 	if (first->mark.column)
-		return wr_arena_printf(s->arena, "column %u: %s", first->mark.column, first->message);
+		return wr_arena_printf(s->arena, "column %u: %s", first->mark.column,
+				       first->message);
 	return wr_arena_strdup(s->arena, first->message);
 }
 
@@ -427,8 +430,10 @@ static int take(struct stream *s, struct pending *p, const char *data, size_t n)
 
 static int read_lines(struct stream *s, int fd)
 {
-	WR_CLEANUP(free) char *buffer = malloc(READ_SIZE);
-	WR_CLEANUP(free) char *pending_data = malloc(LINE_MAX_SIZE);
+	WR_CLEANUP(free)
+	char *buffer = malloc(READ_SIZE);
+	WR_CLEANUP(free)
+	char *pending_data = malloc(LINE_MAX_SIZE);
 	struct pending p = {.data = pending_data};
 	if (!buffer || !pending_data)
 		return -ENOMEM;
@@ -438,8 +443,9 @@ static int read_lines(struct stream *s, int fd)
 			continue;
 		if (n < 0)
 			return -errno;
-		int rc = n ? take(s, &p, buffer, (size_t)n)
-			   : p.n || p.too_long ? end_line(s, &p) : 0;
+		int rc = n                   ? take(s, &p, buffer, (size_t)n)
+			 : p.n || p.too_long ? end_line(s, &p)
+					     : 0;
 		if (rc < 0)
 			return rc;
 		finish_batch(s);
@@ -480,7 +486,8 @@ static void destroy(struct stream *s)
 static void print_stats(const struct stream *s, uint64_t total_ns)
 {
 	double n = s->flows ? (double)s->flows : 1;
-	fprintf(stderr, "%llu flows, %llu bad lines; %.1f ns a flow in the engine, %.1f ns overall\n",
+	fprintf(stderr,
+		"%llu flows, %llu bad lines; %.1f ns a flow in the engine, %.1f ns overall\n",
 		(unsigned long long)s->flows, (unsigned long long)s->bad, (double)s->engine_ns / n,
 		(double)total_ns / n);
 }
@@ -489,7 +496,8 @@ int wr_eval_flows(const struct wr_args *args, const struct wr_program *p, const 
 		  uint8_t family, bool stats)
 {
 	bool from_stdin = !strcmp(file, "-");
-	WR_CLEANUP(fd) int opened = from_stdin ? -1 : open(file, O_RDONLY | O_CLOEXEC);
+	WR_CLEANUP(fd)
+	int opened = from_stdin ? -1 : open(file, O_RDONLY | O_CLOEXEC);
 	if (!from_stdin && opened < 0)
 		return wr_fail(args, "%s: %s", file, strerror(errno));
 	struct stream s = {.file = file, .family = family};

@@ -21,7 +21,7 @@ void wr_loaded_free(struct wr_loaded *l)
 	memset(l, 0, sizeof(*l));
 }
 
-/* Input, objects, world, as far as it goes: all errors of a stage, and of the stages it lets run. */
+/* Input, objects, world, as far as it goes: all errors of each stage that runs. */
 static int read_all(const char *const *paths, size_t n, struct wr_loaded *l)
 {
 	int rc = 0;
@@ -82,6 +82,7 @@ int wr_load_program(const struct wr_args *args, const struct wr_compile_opts *op
 		return out_of_memory();
 	if (rc < 0)
 		return wr_fail(args, "the policies cannot be compiled: %s",
-			       rc == -E2BIG ? "they exceed the bounds of the tables" : strerror(-rc));
+			       rc == -E2BIG ? "they exceed the bounds of the tables"
+					    : strerror(-rc));
 	return WR_EXIT_OK;
 }

@@ -27,7 +27,7 @@ struct wr_loaded {
  */
 int wr_load_world(const char *const *paths, size_t n, bool verbose, struct wr_loaded *out);
 
-/* The same for the options --filename and --verbose of a command, and compiles; opts may be NULL. */
+/* The same for a command with --filename and --verbose, and compiles; opts may be NULL. */
 int wr_load_program(const struct wr_args *args, const struct wr_compile_opts *opts,
 		    struct wr_loaded *out);
 

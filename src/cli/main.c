@@ -3,27 +3,22 @@
 #include "cli/config.h"
 
 static const struct wr_command *const commands[] = {
-	&wr_cmd_eval,
-	&wr_cmd_list,
-	&wr_cmd_describe,
+	&wr_cmd_eval,     &wr_cmd_list,       &wr_cmd_describe,
 #ifdef WR_WITH_LAB
 	&wr_cmd_lab,
 #endif
 #ifdef WR_WITH_DATAPATH
-	&wr_cmd_datapath,
-	&wr_cmd_version,
+	&wr_cmd_datapath, &wr_cmd_version,
 #endif
-	&wr_cmd_help,
-	&wr_cmd_completion,
-	NULL,
+	&wr_cmd_help,     &wr_cmd_completion, NULL,
 };
 
 const struct wr_command wr_cmd_weir = {
 	.name = "weir",
 	.summary = "Kubernetes network policies: answered from manifests, enforced in the kernel",
-	.description =
-		"weir compiles the NetworkPolicies of Kubernetes manifests once, answers questions\n"
-		"from the result, and enforces the very same result in the kernel.\n",
+	.description = "weir compiles the NetworkPolicies of Kubernetes manifests once, answers "
+		       "questions\n"
+		       "from the result, and enforces the very same result in the kernel.\n",
 	.examples = "  weir eval -f manifests/ --from shop/web --to shop/db --port 5432\n"
 		    "  weir list -f manifests/ -o json\n"
 		    "  weir describe -f manifests/ shop/allow-web\n",

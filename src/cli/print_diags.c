@@ -8,7 +8,7 @@
 #include "cli/load.h"
 #include "cli/writer.h"
 
-#define LINE_SHOWN 160 /* characters of a source line that are shown */
+#define LINE_SHOWN 160               /* characters of a source line that are shown */
 #define FILE_LIMIT ((off_t)64 << 20) /* larger files are not read again for a source line */
 
 /* Where source lines come from: the file that the last record was about, read again once. */
@@ -34,7 +34,8 @@ static void out_safe(struct wr_out *o, const char *s, size_t n)
 }
 
 /* The line-th line (from 1) of a text whose first line has the number first. */
-static const char *find_line(const char *text, size_t size, uint32_t first, uint32_t line, size_t *n)
+static const char *find_line(const char *text, size_t size, uint32_t first, uint32_t line,
+			     size_t *n)
 {
 	const char *end = text + size;
 	if (line < first)
@@ -167,9 +168,9 @@ static void print_one(struct wr_out *o, struct sources *s, const struct wr_diag 
 /* "in NetworkPolicy shop/db:" once before the records of an object. */
 static void print_object(struct wr_out *o, const struct wr_diag *d, const struct wr_diag *last)
 {
-	if (!d->object || (last && last->object && !strcmp(last->object, d->object) &&
-			   last->mark.file && d->mark.file &&
-			   !strcmp(last->mark.file, d->mark.file)))
+	if (!d->object ||
+	    (last && last->object && !strcmp(last->object, d->object) && last->mark.file &&
+	     d->mark.file && !strcmp(last->mark.file, d->mark.file)))
 		return;
 	struct wr_mark file = {d->mark.file, 0, 0};
 	print_place(o, &file);
@@ -195,7 +196,8 @@ void wr_print_diags(struct wr_diags *d, const struct wr_input *in, bool verbose)
 {
 	if (!wr_diags_total(d, WR_ERROR) && !(verbose && wr_diags_count(d)))
 		return;
-	WR_CLEANUP(out) struct wr_out *o = wr_out_new(2, WR_TABLE);
+	WR_CLEANUP(out)
+	struct wr_out *o = wr_out_new(2, WR_TABLE);
 	if (!o)
 		return;
 	struct sources s = {.in = in};

@@ -45,14 +45,15 @@ static int parse_reference(const char *text, struct reference *out, struct wr_pr
 	snprintf(kind_text, sizeof(kind_text), "%.*s", (int)(second - first - 1), first + 1);
 	int kind = wr_kind_parse(kind_text);
 	if (kind < 0 || (kind != WR_KIND_POD && !wr_kind_is_workload((enum wr_kind)kind))) {
-		wr_problem_set(problem, "'%s': %s is not a pod or a kind of workload", text, kind_text);
+		wr_problem_set(problem, "'%s': %s is not a pod or a kind of workload", text,
+			       kind_text);
 		return -EINVAL;
 	}
 	out->kind = (enum wr_kind)kind;
 	return 0;
 }
 
-/* Whether a pod belongs to the workload that is meant, though that one's own object is not there. */
+/* Whether a pod belongs to the workload that is meant, whose own object is not there. */
 static bool belongs(const struct wr_pod *pod, const struct reference *r)
 {
 	if (pod->kind != WR_KIND_POD || !pod->owner_kind || !pod->owner_name ||
@@ -92,13 +93,15 @@ static int check_unique(const struct wr_world *w, const struct reference *r, uin
 			continue;
 		wr_problem_set(problem, "'%s/%s' is both a %s and a %s; say %s/%s/%s or %s/%s/%s",
 			       r->ns, r->name, wr_kind_name(a->kind), wr_kind_name(b->kind), r->ns,
-			       wr_kind_name(a->kind), r->name, r->ns, wr_kind_name(b->kind), r->name);
+			       wr_kind_name(a->kind), r->name, r->ns, wr_kind_name(b->kind),
+			       r->name);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static void unknown_namespace(const struct wr_world *w, const char *name, struct wr_problem *problem)
+static void unknown_namespace(const struct wr_world *w, const char *name,
+			      struct wr_problem *problem)
 {
 	char text[256];
 	struct wr_near near = {.wanted = name};

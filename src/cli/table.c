@@ -62,7 +62,8 @@ void wr_table_cell(struct wr_table *t, enum wr_colour c, const char *fmt, ...)
 		t->broken = true;
 }
 
-static void write_row(const struct wr_table *t, struct wr_out *o, size_t row, const unsigned *widths)
+static void write_row(const struct wr_table *t, struct wr_out *o, size_t row,
+		      const unsigned *widths)
 {
 	const struct cell *cells = t->cells.items + row * t->columns;
 	for (unsigned i = 0; i < t->columns; i++) {

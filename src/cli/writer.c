@@ -170,7 +170,7 @@ bool wr_colours(int fd)
 const char *wr_out_colour(const struct wr_out *o, enum wr_colour c)
 {
 	static const char *const codes[] = {
-		[WR_PLAIN] = "\033[0m", [WR_BOLD] = "\033[1m",    [WR_RED] = "\033[31m",
+		[WR_PLAIN] = "\033[0m",  [WR_BOLD] = "\033[1m",    [WR_RED] = "\033[31m",
 		[WR_GREEN] = "\033[32m", [WR_YELLOW] = "\033[33m", [WR_CYAN] = "\033[36m",
 		[WR_DIM] = "\033[2m",
 	};
@@ -280,8 +280,12 @@ void wr_out_inline(struct wr_out *o)
 /* Length of the valid UTF-8 sequence at s (of n bytes), or 0. */
 static size_t utf8(const unsigned char *s, size_t n)
 {
-	size_t size = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3
-		      : s[0] < 0xf5 ? 4 : 0;
+	size_t size = s[0] < 0x80   ? 1
+		      : s[0] < 0xc2 ? 0
+		      : s[0] < 0xe0 ? 2
+		      : s[0] < 0xf0 ? 3
+		      : s[0] < 0xf5 ? 4
+				    : 0;
 	if (!size || size > n)
 		return 0;
 	for (size_t i = 1; i < size; i++)
@@ -325,7 +329,8 @@ static void quoted(struct wr_out *o, const char *text)
 /* Whether YAML 1.1 and 1.2 both read the text, as it stands, as this string. */
 static bool plain(const char *s)
 {
-	static const char *const words[] = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
+	static const char *const words[] = {"y",   "n",    "yes",   "no",  "on",
+					    "off", "true", "false", "null"};
 	if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '/' || *s == '_'))
 		return false;
 	for (const char *c = s; *c; c++) {

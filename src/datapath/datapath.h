@@ -18,6 +18,7 @@ struct wr_datapath;
 
 struct wr_datapath_opts {
 	const char *pin_dir; /* in a bpffs; made where missing */
+	const char *node;    /* this node's name: its addresses are local; NULL: not known */
 	/* this node's pod ranges: addresses in them that no pod claims are dropped */
 	const struct wr_cidr *pod_cidrs;
 	uint32_t n_pod_cidrs;
@@ -58,6 +59,12 @@ int wr_datapath_apply(struct wr_datapath *dp, const struct wr_program *p, struct
 
 /* Nanoseconds from the call until the new generation was in force, of the last apply. */
 uint64_t wr_datapath_apply_ns(const struct wr_datapath *dp);
+
+/* The generation in force; 0: nothing applied yet. Events name the one that judged. */
+uint32_t wr_datapath_generation(const struct wr_datapath *dp);
+
+/* Mounts a bpffs at path, which is made where missing; 0 when one is there already, too. */
+int wr_bpffs_mount(const char *path, struct wr_diags *diags);
 
 /* ---- what is loaded, read back from the kernel ---- */
 
@@ -101,6 +108,12 @@ typedef void (*wr_event_fn)(void *ctx, const struct weir_event *e);
  * Records of a wrong size are counted and skipped.
  */
 int wr_datapath_events(struct wr_datapath *dp, int timeout_ms, wr_event_fn fn, void *ctx);
+
+/* Records skipped so far. */
+uint64_t wr_datapath_bad_events(const struct wr_datapath *dp);
+
+/* A descriptor to poll for reading: then wr_datapath_events() with timeout 0 has something. */
+int wr_datapath_events_fd(struct wr_datapath *dp);
 
 /* Checks and copies one record as it lies in the ring: 0 or -EBADMSG. */
 int wr_event_read(const void *data, size_t size, struct weir_event *out);

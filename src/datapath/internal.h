@@ -60,6 +60,7 @@ struct wr_maps {
 struct wr_datapath {
 	struct wr_datapath_opts opts; /* strings and arrays owned */
 	int dir_fd;                   /* the pin directory, for its lock */
+	uint64_t netns;		      /* its cookie */
 	int netns_fd;
 	int jump_fd, judge_fd;
 	struct wr_maps maps;
@@ -72,6 +73,7 @@ struct wr_datapath {
 	struct ring_buffer *ring;
 	wr_event_fn event_fn;
 	void *event_ctx;
+	uint64_t bad_events;
 };
 
 /* ---- diagnostics ---- */
@@ -94,6 +96,10 @@ const char *wr_map_name(enum wr_map_index map);
  * with the descriptor. create: makes it. -ENOENT: not there.
  */
 int wr_pin_lock(const char *dir, bool create, bool exclusive, struct wr_diags *diags, int *out);
+
+/* Takes or leaves the lock of a directory that is open. -ENOENT: it has been removed meanwhile. */
+int wr_pin_relock(const char *dir, int dir_fd, struct wr_diags *diags);
+void wr_pin_unlock(int dir_fd);
 
 /* A pinned object, or a negative errno. */
 int wr_pin_get(const char *dir, const char *name);
@@ -134,12 +140,34 @@ void wr_conntrack_release(void);
 /* Makes conntrack note the time when connections start: 0 or negative errno. */
 int wr_conntrack_timestamps(void);
 
+/* ---- wanted.c ---- */
+
+/* Addresses and prefixes that a program wants, sorted, with their identities. */
+struct wr_wanted_list {
+	WR_VEC(struct wr_wanted) list;
+	struct weir_identity world[2]; /* IPv4, IPv6 */
+};
+int wr_wanted_collect(const struct wr_datapath_opts *opts, const struct wr_program *p,
+		      const struct wr_layout *l, struct wr_wanted_list *out);
+
+/* ---- addresses.c ---- */
+
+typedef int (*wr_address_fn)(void *ctx, const struct wr_slot_key *key, uint32_t slot);
+
+/* Calls fn for all entries of the four address maps; stops at its first error. */
+int wr_addresses_each(const struct wr_maps *maps, wr_address_fn fn, void *ctx);
+/* Adds (slot) or removes the items of a plan that are to be. 0 or negative errno. */
+int wr_addresses_add(const struct wr_maps *maps, const struct wr_plan *plan);
+int wr_addresses_remove(const struct wr_maps *maps, const struct wr_plan *plan);
+
 /* ---- apply.c ---- */
 
-/* Waits until no packet is judged by what was in force before the call. */
-int wr_fence(const struct wr_datapath *dp);
 /* Reads the addresses and the image in force from the kernel. */
 int wr_datapath_take_over(struct wr_datapath *dp, struct wr_diags *diags);
+
+/* ---- events.c ---- */
+
+void wr_events_close(struct wr_datapath *dp);
 
 /* ---- small things ---- */
 

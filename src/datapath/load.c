@@ -194,7 +194,7 @@ static int pin_frame(struct wr_datapath *dp, struct bpf_object *obj, struct wr_d
 	char path[WR_PIN_PATH];
 	const char *dir = dp->opts.pin_dir;
 	uint32_t zero = 0;
-	struct wr_about about = {.netns = wr_netns_cookie()};
+	struct wr_about about = {.netns = dp->netns};
 	struct bpf_program *entry = bpf_object__find_program_by_name(obj, "entry");
 	struct bpf_map *jump = bpf_object__find_map_by_name(obj, "jump");
 	if (!entry || !jump)
@@ -255,7 +255,7 @@ static int find_frame(struct wr_datapath *dp, struct wr_diags *diags)
 	}
 	if (bpf_map_lookup_elem(about_fd, &zero, &about) < 0)
 		return wr_dp_error(diags, -errno, "cannot read %s/about", dir);
-	if (about.netns != wr_netns_cookie())
+	if (about.netns != dp->netns)
 		return wr_dp_error(diags, -EBUSY,
 				   "the pin directory %s belongs to a datapath in another "
 				   "network namespace (detach that one first)",
@@ -401,6 +401,7 @@ int wr_datapath_open(const struct wr_datapath_opts *opts, struct wr_diags *diags
 	rc = wr_pin_lock(opts->pin_dir, true, true, diags, &dp->dir_fd);
 	if (rc < 0)
 		goto fail;
+	dp->netns = wr_netns_cookie();
 	dp->netns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	rc = wr_conntrack_keep(diags);
 	if (!rc)

@@ -141,6 +141,24 @@ int wr_pin_lock(const char *dir, bool create, bool exclusive, struct wr_diags *d
 	return wr_dp_error(diags, -EAGAIN, "the pin directory %s keeps disappearing", dir);
 }
 
+int wr_pin_relock(const char *dir, int dir_fd, struct wr_diags *diags)
+{
+	int rc;
+	while ((rc = flock(dir_fd, LOCK_EX)) < 0 && errno == EINTR)
+		;
+	if (rc < 0)
+		return wr_dp_error(diags, -errno, "cannot lock the pin directory %s", dir);
+	if (still_there(dir, dir_fd))
+		return 0;
+	flock(dir_fd, LOCK_UN);
+	return wr_dp_error(diags, -ENOENT, "the datapath in %s has been detached", dir);
+}
+
+void wr_pin_unlock(int dir_fd)
+{
+	flock(dir_fd, LOCK_UN);
+}
+
 /* ---- the maps of our version ---- */
 
 void wr_maps_init(struct wr_maps *maps)

@@ -16,7 +16,8 @@ static bool same(const char *a, const char *b)
 
 static int compare(const void *pa, const void *pb)
 {
-	const struct wr_field *a = *(struct wr_field *const *)pa, *b = *(struct wr_field *const *)pb;
+	const struct wr_field *a = *(struct wr_field *const *)pa,
+			      *b = *(struct wr_field *const *)pb;
 	int order = strcmp(a->key, b->key);
 	if (order)
 		return order;

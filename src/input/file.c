@@ -36,7 +36,7 @@ struct walk {
 WR_DEFINE_CLEANUP(dir, DIR *, closedir)
 
 __attribute__((format(printf, 4, 5))) static int fail(struct walk *w, const char *path,
-						     const char *advice, const char *fmt, ...)
+						      const char *advice, const char *fmt, ...)
 {
 	char message[256];
 	va_list ap;
@@ -77,7 +77,8 @@ static int read_all(struct walk *w, int fd, const char *path, size_t expected, c
 		}
 		if (n > limit) {
 			free(buf);
-			return fail(w, path, NULL, "larger than %s", wr_input_size_words(limit, words));
+			return fail(w, path, NULL, "larger than %s",
+				    wr_input_size_words(limit, words));
 		}
 		if (!got)
 			break;
@@ -156,7 +157,8 @@ static int walk_entry(struct walk *w, int dirfd, const char *path, const char *n
 		if (!strncmp(name, "..", 2))
 			return 0;
 		int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		return fd < 0 ? fail(w, path, NULL, "cannot open the directory: %s", strerror(errno))
+		return fd < 0 ? fail(w, path, NULL, "cannot open the directory: %s",
+				     strerror(errno))
 			      : walk_directory(w, fd, path, depth + 1);
 	}
 	if (!manifest)
@@ -170,7 +172,8 @@ static int walk_entry(struct walk *w, int dirfd, const char *path, const char *n
 			    "not a regular file: left out");
 		return 0;
 	}
-	WR_CLEANUP(fd) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	WR_CLEANUP(fd)
+	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return fail(w, path, NULL, "cannot open: %s", strerror(errno));
 	return read_fd(w, fd, path, (size_t)target.st_size);
@@ -180,7 +183,8 @@ static int walk_entry(struct walk *w, int dirfd, const char *path, const char *n
 static int walk_directory(struct walk *w, int fd, const char *path, size_t depth)
 {
 	struct names names = {0};
-	WR_CLEANUP(dir) DIR *dir = fdopendir(fd);
+	WR_CLEANUP(dir)
+	DIR *dir = fdopendir(fd);
 	if (!dir) {
 		close(fd);
 		return fail(w, path, NULL, "cannot read the directory: %s", strerror(errno));
@@ -193,7 +197,8 @@ static int walk_directory(struct walk *w, int fd, const char *path, size_t depth
 	const char *slash = path[strlen(path) - 1] == '/' ? "" : "/";
 	/* an error in one file does not hide those in the next */
 	for (size_t i = 0; i < names.n && rc != -ENOMEM; i++) {
-		WR_CLEANUP(free) char *entry = NULL;
+		WR_CLEANUP(free)
+		char *entry = NULL;
 		int one = -ENOMEM;
 		if (asprintf(&entry, "%s%s%s", path, slash, names.items[i]) < 0)
 			entry = NULL;
@@ -218,7 +223,8 @@ int wr_input_path(struct wr_input *in, const char *path, struct wr_diags *diags)
 	struct walk w = {in, diags, 0};
 	if (!strcmp(path, "-"))
 		return read_stdin(&w);
-	WR_CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	WR_CLEANUP(fd)
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return errno == ENOENT ? fail(&w, path, NULL, "the path does not exist")
 				       : fail(&w, path, NULL, "cannot open: %s", strerror(errno));

@@ -38,7 +38,8 @@ int wr_json_fail(struct wr_json *j, struct wr_mark at, const char *advice, const
 const char *wr_json_here(const struct wr_json *j, char buf[24])
 {
 	const unsigned char *p = (const unsigned char *)j->text + j->pos;
-	size_t n = j->pos < j->size ? wr_utf8_length(p, (const unsigned char *)j->text + j->size) : 0;
+	size_t n = j->pos < j->size ? wr_utf8_length(p, (const unsigned char *)j->text + j->size)
+				    : 0;
 	if (j->pos >= j->size)
 		snprintf(buf, 24, "the end of the input");
 	else if (n == 1 && (*p < 0x20 || *p == 0x7f))
@@ -121,7 +122,8 @@ static int read_number(struct wr_json *j, struct wr_value *v)
 	uint64_t magnitude;
 	size_t end = number_end(j, &is_float);
 	if (!end)
-		return wr_json_fail(j, v->mark, "JSON numbers look like 80, -1 or 1.5e3; quote a string",
+		return wr_json_fail(j, v->mark,
+				    "JSON numbers look like 80, -1 or 1.5e3; quote a string",
 				    "this is no number that JSON knows");
 	size_t size = end - j->pos;
 	v->text = j->strings;
@@ -222,16 +224,18 @@ static int read_field(struct wr_json *j, struct wr_mark open)
 		return wr_json_fail(j, open, "the input may have been cut off",
 				    "the '{' that begins here is never closed");
 	if (!next_is(j, '"'))
-		return wr_json_fail(j, f.mark, next_is(j, '}') ? "remove the ',' before it"
-							       : "keys stand in double quotes in JSON",
+		return wr_json_fail(j, f.mark,
+				    next_is(j, '}') ? "remove the ',' before it"
+						    : "keys stand in double quotes in JSON",
 				    "expected a key, found %s", wr_json_here(j, here));
 	int rc = wr_json_string(j, &f.key);
 	if (rc < 0)
 		return rc;
 	skip_space(j);
 	if (!next_is(j, ':'))
-		return wr_json_fail(j, wr_json_mark(j), NULL, "expected ':' after the key \"%.64s\", found %s",
-				    f.key, wr_json_here(j, here));
+		return wr_json_fail(j, wr_json_mark(j), NULL,
+				    "expected ':' after the key \"%.64s\", found %s", f.key,
+				    wr_json_here(j, here));
 	j->pos++;
 	rc = read_value(j, &f.value);
 	return rc < 0 ? rc : wr_vec_push(&j->fields, f);
@@ -323,11 +327,13 @@ int wr_json_parse(struct wr_arena *a, const char *text, size_t size, struct wr_m
 	if (!rc)
 		rc = wr_json_next(&j, &root);
 	if (!rc)
-		rc = wr_json_fail(&j, wr_json_mark(&j), NULL, "expected a JSON value, found nothing");
+		rc = wr_json_fail(&j, wr_json_mark(&j), NULL,
+				  "expected a JSON value, found nothing");
 	if (rc == 1) {
 		skip_space(&j);
 		struct wr_mark at = wr_json_mark(&j);
-		rc = j.pos < size ? wr_json_fail(&j, at, NULL, "something follows the JSON value") : 0;
+		rc = j.pos < size ? wr_json_fail(&j, at, NULL, "something follows the JSON value")
+				  : 0;
 	}
 	if (rc == -EINVAL && diags)
 		wr_problem_report(&j.problem, diags);

@@ -52,7 +52,8 @@ static int escape(struct wr_json *j)
 	struct wr_mark at = wr_json_mark(j);
 	char here[24];
 	j->pos++;
-	const char *name = j->pos < j->size && j->text[j->pos] ? strchr(names, j->text[j->pos]) : NULL;
+	const char *name = j->pos < j->size && j->text[j->pos] ? strchr(names, j->text[j->pos])
+							       : NULL;
 	if (name) {
 		*j->strings++ = values[name - names];
 		j->pos++;

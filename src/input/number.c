@@ -87,7 +87,10 @@ void wr_number_float_key(double number, char *buf)
 	float f = (float)number;
 	const char *sign = signbit(f) ? "-" : "";
 	if (isnan(f) || isinf(f)) {
-		snprintf(buf, WR_FLOAT_KEY_TEXT, "%s", isnan(f) ? ".nan" : signbit(f) ? "-.inf" : ".inf");
+		snprintf(buf, WR_FLOAT_KEY_TEXT, "%s",
+			 isnan(f)     ? ".nan"
+			 : signbit(f) ? "-.inf"
+				      : ".inf");
 		return;
 	}
 	char digits[16];
@@ -95,12 +98,13 @@ void wr_number_float_key(double number, char *buf)
 	shortest(fabsf(f), digits, &exponent);
 	int n = (int)strlen(digits);
 	if (exponent < -4 || exponent >= 6) {
-		snprintf(buf, WR_FLOAT_KEY_TEXT, "%s%c%s%se%c%02d", sign, digits[0], n > 1 ? "." : "",
-			 digits + 1, exponent < 0 ? '-' : '+', abs(exponent));
+		snprintf(buf, WR_FLOAT_KEY_TEXT, "%s%c%s%se%c%02d", sign, digits[0],
+			 n > 1 ? "." : "", digits + 1, exponent < 0 ? '-' : '+', abs(exponent));
 	} else if (exponent < 0) {
 		snprintf(buf, WR_FLOAT_KEY_TEXT, "%s0.%.*s%s", sign, -exponent - 1, "0000", digits);
 	} else if (n <= exponent + 1) {
-		snprintf(buf, WR_FLOAT_KEY_TEXT, "%s%s%.*s", sign, digits, exponent + 1 - n, "00000");
+		snprintf(buf, WR_FLOAT_KEY_TEXT, "%s%s%.*s", sign, digits, exponent + 1 - n,
+			 "00000");
 	} else {
 		snprintf(buf, WR_FLOAT_KEY_TEXT, "%s%.*s.%s", sign, exponent + 1, digits,
 			 digits + exponent + 1);

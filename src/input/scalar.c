@@ -6,7 +6,8 @@
  * - the first character decides what a text can be at all: a sign or a digit a
  *   number, a point a float, one of yYnNtTfFoO~ a word from a short list;
  *   everything else is a string;
- * - y, n, yes, no, on and off are booleans, in three spellings each;
+ * - yes, no, on and off are booleans, in three spellings each (for y and n see
+ *   the table of words);
  * - underscores are dropped from numbers wherever they stand;
  * - 0755 and 0o755 are octal, 0b11 binary, 0x1f hexadecimal; 08 is no octal
  *   number and thus the float 8; base 60 is not known;
@@ -14,7 +15,7 @@
  * - what is too large for a double is a string.
  *
  * JSON knows one kind of number: 80.0 is written out as 80, so it is an integer.
- * All this was compared with kubectl.
+ * All this but y and n was compared with kubectl.
  */
 #include "input/scalar.h"
 
@@ -28,8 +29,8 @@
 
 enum kind { STR, BOOL, INT, FLOAT, NUL, TIMESTAMP };
 
-static const char *const kind_names[] = {"!!str", "!!bool", "!!int", "!!float", "!!null",
-					 "!!timestamp"};
+static const char *const kind_names[] = {"!!str",   "!!bool", "!!int",
+					 "!!float", "!!null", "!!timestamp"};
 
 static bool tag_kind(const char *tag, enum kind *kind)
 {
@@ -45,12 +46,6 @@ static bool tag_kind(const char *tag, enum kind *kind)
 	return false;
 }
 
-bool wr_scalar_is_opaque(const char *tag)
-{
-	enum kind kind;
-	return !tag_kind(tag, &kind) || kind == STR;
-}
-
 /*
  * The words, in the three spellings: word, Word, WORD. Bare y and n stay
  * strings, though go-yaml v2 calls them booleans: most emitters write them
@@ -62,10 +57,17 @@ static const struct word {
 	bool boolean;
 	double number;
 } words[] = {
-	{"yes", BOOL, true, 0},   {"true", BOOL, true, 0},   {"on", BOOL, true, 0},
-	{"no", BOOL, false, 0},   {"false", BOOL, false, 0}, {"off", BOOL, false, 0},
-	{"~", NUL, false, 0},     {"null", NUL, false, 0},   {".inf", FLOAT, false, INFINITY},
-	{"+.inf", FLOAT, false, INFINITY}, {"-.inf", FLOAT, false, -INFINITY},
+	{"yes", BOOL, true, 0},
+	{"true", BOOL, true, 0},
+	{"on", BOOL, true, 0},
+	{"no", BOOL, false, 0},
+	{"false", BOOL, false, 0},
+	{"off", BOOL, false, 0},
+	{"~", NUL, false, 0},
+	{"null", NUL, false, 0},
+	{".inf", FLOAT, false, INFINITY},
+	{"+.inf", FLOAT, false, INFINITY},
+	{"-.inf", FLOAT, false, -INFINITY},
 };
 
 static char lower(char c)
@@ -180,7 +182,8 @@ static bool resolve_number(const char *text, struct wr_scalar *s, enum kind *kin
 	*kind = INT;
 	if (!point && wr_number_int(plain, size, 0, &negative, &magnitude)) {
 		/* past int64 only without a sign; a signed one goes on as a float */
-		if (magnitude <= (uint64_t)INT64_MAX + negative || (*plain != '-' && *plain != '+')) {
+		if (magnitude <= (uint64_t)INT64_MAX + negative ||
+		    (*plain != '-' && *plain != '+')) {
 			wr_value_set_int(&s->value, negative, magnitude);
 			return true;
 		}
@@ -192,7 +195,8 @@ static bool resolve_number(const char *text, struct wr_scalar *s, enum kind *kin
 		return true;
 	}
 	/* "0b-11": the sign may also follow the prefix */
-	if (!strncmp(plain, "0b", 2) && wr_number_int(plain + 2, size - 2, 2, &negative, &magnitude) &&
+	if (!strncmp(plain, "0b", 2) &&
+	    wr_number_int(plain + 2, size - 2, 2, &negative, &magnitude) &&
 	    magnitude <= (uint64_t)INT64_MAX + negative) {
 		wr_value_set_int(&s->value, negative, magnitude);
 		return true;

@@ -9,12 +9,9 @@
 #define WR_YAML_TAG_PREFIX "tag:yaml.org,2002:" /* what "!!" stands for */
 
 struct wr_scalar {
-	struct wr_value value;  /* type, boolean, integer, number; text is left alone */
-	bool was_float;         /* resolved as a float, though value may be an integer */
+	struct wr_value value; /* type, boolean, integer, number; text is left alone */
+	bool was_float;        /* resolved as a float, though value may be an integer */
 };
-
-/* True for a tag that no value but a string comes from ("!foo", "!!binary"). */
-bool wr_scalar_is_opaque(const char *tag);
 
 /*
  * Resolves a plain scalar, or one with a tag (NULL: none). text is NUL-terminated.

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "input/base64.h"
@@ -210,14 +211,17 @@ static int on_alias(struct wr_yaml *y, const yaml_event_t *e)
 	uint64_t index;
 	struct wr_yaml_node node = {.nodes = 1};
 	if (!y->anchor_names || !wr_map_get(y->anchor_names, name, strlen(name), &index)) {
-		wr_yaml_fail(y, at, "an anchor must stand before its aliases; quote a value that begins with '*'",
+		wr_yaml_fail(y, at,
+			     "an anchor must stand before its aliases; quote a value that begins "
+			     "with '*'",
 			     "the alias *%.64s names no anchor", name);
 		node.value = new_value(y, WR_NULL, e->start_mark);
 		return node.value ? place(y, &node, at) : -ENOMEM;
 	}
 	node = y->anchors.items[index].node;
 	if (!node.value)
-		return wr_yaml_fail(y, at, NULL, "the alias *%.64s stands inside what it names", name);
+		return wr_yaml_fail(y, at, NULL, "the alias *%.64s stands inside what it names",
+				    name);
 	int rc = wr_yaml_count_alias(y, at, node.nodes);
 	if (rc < 0)
 		return rc;
@@ -231,7 +235,8 @@ static int collection_as_key(struct wr_yaml *y, struct wr_mark at, enum wr_type 
 {
 	struct wr_mark outer = top(y)->node.value->mark;
 	if (type == WR_MAP && at.line == outer.line && at.column == outer.column + 1)
-		return wr_yaml_fail(y, outer, "render templates first; quote a value that begins with '{{'",
+		return wr_yaml_fail(y, outer,
+				    "render templates first; quote a value that begins with '{{'",
 				    "'{{' begins a template");
 	return wr_yaml_fail(y, at, "quote a value that begins with '{' or '['",
 			    "a map key must be a scalar, not a %s", wr_type_name(type));
@@ -331,7 +336,10 @@ static int read_events(struct wr_yaml *y)
 int wr_yaml_read(const struct wr_reading *r, const char *text, size_t size, uint32_t first_line,
 		 struct wr_problem *problem, struct wr_value **root)
 {
-	struct wr_yaml y = {.reading = r, .problem = problem, .text = text, .size = size,
+	struct wr_yaml y = {.reading = r,
+			    .problem = problem,
+			    .text = text,
+			    .size = size,
 			    .first_line = first_line};
 	if (!yaml_parser_initialize(&y.parser))
 		return -ENOMEM;

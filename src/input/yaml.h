@@ -10,9 +10,9 @@
 /* A node and what it costs to stand for it once more. */
 struct wr_yaml_node {
 	struct wr_value *value;
-	size_t nodes;    /* values in it, aliases expanded */
-	size_t height;   /* levels of nesting in it: 1 for an empty list, 0 for a scalar */
-	bool was_float;  /* see struct wr_scalar */
+	size_t nodes;   /* values in it, aliases expanded */
+	size_t height;  /* levels of nesting in it: 1 for an empty list, 0 for a scalar */
+	bool was_float; /* see struct wr_scalar */
 };
 
 /* What an anchor names; value is NULL while the node is still being read. */
@@ -23,9 +23,9 @@ struct wr_yaml_anchor {
 /* A map or list that is still open. */
 struct wr_yaml_frame {
 	struct wr_yaml_node node;
-	size_t base;            /* its first member on the stack of fields or items */
-	size_t anchor;          /* index + 1 of the anchor that names it, or 0 */
-	struct wr_field key;    /* of a map: the key that waits for its value */
+	size_t base;         /* its first member on the stack of fields or items */
+	size_t anchor;       /* index + 1 of the anchor that names it, or 0 */
+	struct wr_field key; /* of a map: the key that waits for its value */
 	bool has_key, key_is_merge, has_merge;
 };
 

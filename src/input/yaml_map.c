@@ -31,7 +31,8 @@ int wr_yaml_key(struct wr_yaml *y, const struct wr_yaml_node *node, struct wr_ma
 		} else if (v->type == WR_INT) {
 			*key = wr_arena_printf(y->reading->arena, "%lld", (long long)v->integer);
 		} else {
-			return wr_yaml_fail(y, at, "quote it", "the map key %.64s is too large", v->text);
+			return wr_yaml_fail(y, at, "quote it", "the map key %.64s is too large",
+					    v->text);
 		}
 		return *key ? 0 : -ENOMEM;
 	case WR_NULL:
@@ -41,7 +42,8 @@ int wr_yaml_key(struct wr_yaml *y, const struct wr_yaml_node *node, struct wr_ma
 	case WR_MAP:
 		break;
 	}
-	return wr_yaml_fail(y, at, NULL, "a map key must be a scalar, not a %s", wr_type_name(v->type));
+	return wr_yaml_fail(y, at, NULL, "a map key must be a scalar, not a %s",
+			    wr_type_name(v->type));
 }
 
 /* The fields of the map that is being put together, by key. */

@@ -27,16 +27,19 @@ static const struct words {
 	{"did not find expected key", "while parsing a block mapping", AT_PROBLEM,
 	 "this does not continue the map above it", "indent it like the other keys of that map"},
 	{"did not find expected '-' indicator", NULL, AT_PROBLEM,
-	 "this does not continue the list above it", "begin the item with '- ', indented like the others"},
-	{"could not find expected ':'", NULL, AT_CONTEXT, "this looks like a key, but no ':' follows",
+	 "this does not continue the list above it",
+	 "begin the item with '- ', indented like the others"},
+	{"could not find expected ':'", NULL, AT_CONTEXT,
+	 "this looks like a key, but no ':' follows",
 	 "write 'key: value', with a space after the ':'"},
 	{"did not find expected ',' or ']'", NULL, AT_CONTEXT,
-	 "the '[' that opens here is not closed properly", "separate the items with ',' and close with ']'"},
+	 "the '[' that opens here is not closed properly",
+	 "separate the items with ',' and close with ']'"},
 	{"did not find expected ',' or '}'", NULL, AT_CONTEXT,
 	 "the '{' that opens here is not closed properly",
 	 "separate the members with ',' and close with '}'; quote templates"},
-	{"block sequence entries are not allowed", NULL, AT_PROBLEM, "a list item is not allowed here",
-	 "begin the list on a line of its own, below its key"},
+	{"block sequence entries are not allowed", NULL, AT_PROBLEM,
+	 "a list item is not allowed here", "begin the list on a line of its own, below its key"},
 	{"mapping keys are not allowed", NULL, AT_PROBLEM, "a '?' key is not allowed here",
 	 "quote a value that begins with '?'"},
 	{"found a tab character where an indentation space", NULL, AT_PROBLEM,
@@ -128,7 +131,8 @@ static int stray_character(struct wr_yaml *y, struct wr_mark at)
 	if (c && *c == '\t')
 		return wr_yaml_fail(y, at, "indent with spaces", "a tab is used for indentation");
 	if (c && *c > 0x20 && *c < 0x7f)
-		return wr_yaml_fail(y, at, "put the value in quotes", "a value cannot begin with '%c'", *c);
+		return wr_yaml_fail(y, at, "put the value in quotes",
+				    "a value cannot begin with '%c'", *c);
 	return wr_yaml_fail(y, at, "put the value in quotes", "a value cannot begin like this");
 }
 
@@ -178,10 +182,12 @@ int wr_yaml_parser_problem(struct wr_yaml *y)
 	    !text_at(y, p->problem_mark.index)) {
 		const struct wr_value *open = y->frames.items[y->frames.n - 1].node.value;
 		return wr_yaml_fail(y, open->mark, "the input may have been cut off",
-				    "the %s that begins here is not closed", wr_type_name(open->type));
+				    "the %s that begins here is not closed",
+				    wr_type_name(open->type));
 	}
 	if (!w)
-		return wr_yaml_fail(y, at, NULL, "%s%s%s", p->problem ? p->problem : "not valid YAML",
+		return wr_yaml_fail(y, at, NULL, "%s%s%s",
+				    p->problem ? p->problem : "not valid YAML",
 				    p->context ? " " : "", p->context ? p->context : "");
 	if (w->place == AT_CONTEXT && p->context)
 		at = wr_yaml_mark(y, p->context_mark);

@@ -135,8 +135,12 @@ int wr_lab_all_flows(struct wr_lab *lab, struct wr_lab_flow **flows, size_t *n);
 
 /* Takes waiting events from all nodes, names them, appends them to the lab's bounded log. */
 int wr_lab_flows_drain(struct wr_lab *lab, struct wr_diags *diags);
-/* Calls fn with every line of the log (a JSON object, no newline), oldest first, from line *next. */
-int wr_lab_flows_read(const char *name, uint64_t *next, void (*fn)(void *ctx, const char *line), void *ctx);
+/*
+ * Calls fn with every line of the log (a JSON object, no newline), oldest first,
+ * from byte *next on (0: all), which moves to the end. 0 or a negative errno.
+ */
+int wr_lab_flows_read(const char *name, uint64_t *next, void (*fn)(void *ctx, const char *line),
+		      void *ctx);
 
 /* ---- exec.c ---- */
 

@@ -66,8 +66,6 @@ static int resolve_pod(struct wr_world *w, const struct wr_object *o, struct wr_
 	/* static pods are owned by their Node, which is no workload */
 	bool owned = pod && o->meta.owner_kind && strcmp(o->meta.owner_kind, "Node");
 	const struct wr_pod_spec *spec = pod ? &o->pod.spec : &o->workload.spec;
-	/* a static pod is owned by its node, which is no workload */
-	bool owned = pod && o->meta.owner_kind && strcmp(o->meta.owner_kind, "Node") != 0;
 	*out = (struct wr_pod){
 		.ns = o->meta.ns,
 		.name = o->meta.name,

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the files of weir lab share. */
+#include "cli/cli.h"
+
+#define WR_OPTION_LAB_NAME                                                              \
+	{                                                                               \
+		"name", 'n', WR_OPT_STRING, .value = "NAME", .fallback = "lab",         \
+		.help = "name of the lab: letters and digits"                           \
+	}
+
+extern const struct wr_command wr_lab_probe_command, wr_lab_flows_command;
