@@ -25,6 +25,7 @@ static size_t path_text(const struct wr_path *path, char *buf, size_t size)
 	return size - 1;
 }
 
+__attribute__((format(printf, 5, 0), nonnull(5)))
 static void report(struct wr_decoder *d, enum wr_severity severity, struct wr_mark mark,
 		   const struct wr_path *path, const char *fmt, va_list ap)
 {

@@ -91,9 +91,10 @@ static void print_reason(struct wr_out *o, const struct answer *a, const struct 
 static void print_connection(struct wr_out *o, const struct answer *a)
 {
 	char from[600], to[600];
-	wr_out_printf(o, "%s -> %s  %s", wr_target_text(a->w, &a->targets[0], from, sizeof(from)),
+	const char *proto = wr_proto_name(a->proto);
+	wr_out_printf(o, "%s -> %s  %s%s", wr_target_text(a->w, &a->targets[0], from, sizeof(from)),
 		      wr_target_text(a->w, &a->targets[1], to, sizeof(to)),
-		      wr_proto_name(a->proto));
+		      *proto >= '0' && *proto <= '9' ? "IP protocol " : "", proto);
 	if (wr_proto_has_ports(a->proto))
 		wr_out_printf(o, " %u", a->port);
 	if (a->port_name)
@@ -106,6 +107,7 @@ static void print_remarks(struct wr_out *o, const struct answer *a)
 {
 	for (int i = 0; i < 2; i++) {
 		char name[600];
+		const char *asked = i ? a->to : a->from, *slash = strrchr(asked, '/');
 		uint32_t pod = a->sides[i].pod != WR_NONE ? a->sides[i].pod : a->targets[i].pod;
 		if (pod == WR_NONE)
 			continue;
@@ -113,8 +115,9 @@ static void print_remarks(struct wr_out *o, const struct answer *a)
 		struct wr_target t = {.pod = pod};
 		wr_target_text(a->w, &t, name, sizeof(name));
 		if (a->targets[i].pod == WR_NONE)
-			wr_out_printf(o, "\nnote: %s is an address of %s\n", i ? a->to : a->from,
-				      name);
+			wr_out_printf(o, "\nnote: %s is an address of %s\n", asked, name);
+		else if (slash && strcmp(slash + 1, p->name) != 0)
+			wr_out_printf(o, "\nnote: the pod %s stands for %s\n", name, asked);
 		if (p->host_network)
 			wr_out_printf(o,
 				      "\nnote: %s uses the network of its node: policies do not "
@@ -415,7 +418,8 @@ static const struct wr_option options[] = {
 	{"stats", 0, WR_OPT_FLAG, .help = "with --flows: counts and times on stderr at the end"},
 	WR_OPTION_IPBLOCKS,
 	WR_OPTION_OUTPUT,
-	WR_OPTION_VERBOSE,
+	{"verbose", 'v', WR_OPT_FLAG,
+	 .help = "show all near misses, and on stderr what was skipped, and warnings"},
 	{0},
 };
 

@@ -211,6 +211,11 @@ static const char *peer_text(struct say *s, const struct wr_peer *peer)
 	return text(s, "%s %s: %s", pods, where, count_text(s, count_peer(s->w, peer)));
 }
 
+static bool selects_everything(const struct wr_world *w, uint32_t selector)
+{
+	return selector == WR_NONE || !w->selectors[selector].n;
+}
+
 static bool bare_pod_selector(const struct wr_peer *peer)
 {
 	return peer->kind == WR_PEER_PODS && peer->ns_index != WR_NONE;
@@ -237,7 +242,7 @@ static void remark_peer(struct say *s, enum wr_direction dir, size_t rule, size_
 		elsewhere += selectable(pod) && pod->ns_index != peer->ns_index &&
 			     peer_holds(s->w, peer, pod, true);
 	}
-	if (elsewhere && peer->pod_selector != WR_NONE && !s->w->selectors[peer->pod_selector].n)
+	if (elsewhere && selects_everything(s->w, peer->pod_selector))
 		add(s, &s->out->remarks,
 		    text(s,
 			 "%s rule %zu: podSelector: {} is every pod of namespace %s only; pods of "
@@ -400,7 +405,7 @@ static bool only_ports(const struct wr_policy *p, enum wr_direction dir)
 	return p->n_rules[dir] > 0;
 }
 
-/* Other policies that isolate some of the same pods: their rules count, too. */
+/* Other policies that select some of the same pods and have rules: these count, too. */
 static const char *others_text(struct say *s, enum wr_direction dir)
 {
 	const struct wr_policy *p = s->policy;
@@ -409,7 +414,7 @@ static const char *others_text(struct say *s, enum wr_direction dir)
 	for (uint32_t k = 0; k < s->w->n_policies; k++) {
 		const struct wr_policy *q = &s->w->policies[k];
 		if (q == p || q->tier != WR_TIER_NETWORKPOLICY || !q->isolates[dir] ||
-		    q->subject.ns_index != p->subject.ns_index)
+		    !q->n_rules[dir] || q->subject.ns_index != p->subject.ns_index)
 			continue;
 		const struct wr_namespace *ns = &s->w->namespaces[p->subject.ns_index];
 		bool shared = false;
@@ -435,7 +440,10 @@ static const char *denied_text(struct say *s, enum wr_direction dir)
 	const char *what = !p->n_rules[dir] ? "everything" : "everything else";
 	const char *ping = only_ports(p, dir) ? " (ping, too: rules with ports do not allow ICMP)"
 					      : "";
-	const char *unless = *others ? text(s, ", but for what these also allow: %s", others) : "";
+	const char *unless =
+		*others ? text(s, ", unless another policy that selects some of them allows it: %s",
+			       others)
+			: "";
 	return text(s, "%s %s these pods%s%s", what, way, ping, unless);
 }
 
@@ -462,7 +470,7 @@ static void remark_direction(struct say *s, enum wr_direction dir)
 	bool written = p->object && p->object->np.rules_mark[dir].file;
 	const char *name = direction_name(dir);
 	const char *type = dir == WR_EGRESS ? "Egress" : "Ingress";
-	if (!p->isolates[dir] && p->n_rules[dir])
+	if (!p->isolates[dir] && p->object && p->object->np.n_rules[dir])
 		add(s, &s->out->remarks,
 		    text(s,
 			 "it has %s rules, but policyTypes does not name %s: they have no effect",

@@ -124,6 +124,10 @@ static void unknown_pod(const struct wr_world *w, const struct wr_namespace *ns,
 		if (!strcmp(w->pods[i].name, r->name) && strcmp(w->pods[i].ns, r->ns) != 0)
 			elsewhere = w->pods[i].ns;
 	wr_near_text(&near, text, sizeof(text));
+	uint32_t other = wr_world_find_pod(w, r->ns, r->name, WR_KIND_COUNT);
+	if (other != WR_NONE)
+		snprintf(text, sizeof(text), "; there is a %s of that name",
+			 wr_kind_name(w->pods[other].kind));
 	if (elsewhere && !near.n)
 		snprintf(text, sizeof(text), "; there is '%s/%s'", elsewhere, r->name);
 	if (!ns->n_pods)

@@ -102,7 +102,7 @@ static int read_braces(const struct wr_documents *d, const char *text, size_t si
 		return rc;
 	/* whichever came further was the right guess; "{{" is a template in either */
 	bool further = yaml.mark.line != json->mark.line ? yaml.mark.line > json->mark.line
-							 : yaml.mark.column > json->mark.column;
+							 : yaml.mark.column >= json->mark.column;
 	further |= memmem(text, size < 64 ? size : 64, "{{", 2) != NULL;
 	if (d->reading->diags)
 		wr_problem_report(further ? &yaml : json, d->reading->diags);

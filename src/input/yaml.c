@@ -231,10 +231,11 @@ static int on_alias(struct wr_yaml *y, const yaml_event_t *e)
 }
 
 /* Mostly no attempt at one, but "{{ .Values.name }}". */
-static int collection_as_key(struct wr_yaml *y, struct wr_mark at, enum wr_type type)
+static int collection_as_key(struct wr_yaml *y, const yaml_event_t *e, enum wr_type type)
 {
-	struct wr_mark outer = top(y)->node.value->mark;
-	if (type == WR_MAP && at.line == outer.line && at.column == outer.column + 1)
+	struct wr_mark outer = top(y)->node.value->mark, at = wr_yaml_mark(y, e->start_mark);
+	bool right_after = at.line == outer.line && at.column <= outer.column + 1;
+	if (type == WR_MAP && right_after && wr_yaml_text_begins(y, e->start_mark, "{{"))
 		return wr_yaml_fail(y, outer,
 				    "render templates first; quote a value that begins with '{{'",
 				    "'{{' begins a template");
@@ -249,7 +250,7 @@ static int open_frame(struct wr_yaml *y, const yaml_event_t *e, enum wr_type typ
 	struct wr_yaml_frame f = {0};
 	struct wr_mark at = wr_yaml_mark(y, e->start_mark);
 	if (wants_key(top(y)))
-		return collection_as_key(y, at, type);
+		return collection_as_key(y, e, type);
 	if (y->frames.n >= y->reading->limits->depth)
 		return wr_yaml_fail(y, at, NULL, "nested deeper than %zu levels",
 				    y->reading->limits->depth);

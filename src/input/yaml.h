@@ -55,6 +55,9 @@ int wr_yaml_fail(struct wr_yaml *y, struct wr_mark at, const char *advice, const
 /* Reports what the parser stopped at, in plain words; -EINVAL, or -ENOMEM. */
 int wr_yaml_parser_problem(struct wr_yaml *y);
 
+/* Whether the text at a place, or one character before it, begins so. */
+bool wr_yaml_text_begins(const struct wr_yaml *y, yaml_mark_t at, const char *with);
+
 /* A key from the node that stands for it. 0, -EINVAL, -ENOMEM. */
 int wr_yaml_key(struct wr_yaml *y, const struct wr_yaml_node *node, struct wr_mark at,
 		const char **key);

@@ -94,7 +94,7 @@ static int merge_map(struct wr_yaml *y, struct merged *m, const struct wr_field 
 {
 	if (from->type != WR_MAP)
 		return wr_yaml_fail(y, merge->mark, NULL,
-				    "'<<' merges a map or a list of maps, not a %s",
+				    "'<<' merges a map or a list of maps; this is of type %s",
 				    wr_type_name(from->type));
 	int rc = wr_yaml_count_alias(y, merge->mark, from->n);
 	for (size_t i = 0; !rc && i < from->n; i++)

@@ -94,6 +94,16 @@ static const unsigned char *text_at(const struct wr_yaml *y, size_t index)
 	return NULL;
 }
 
+bool wr_yaml_text_begins(const struct wr_yaml *y, yaml_mark_t at, const char *with)
+{
+	const char *p = (const char *)text_at(y, at.index), *end = y->text + y->size;
+	size_t n = strlen(with);
+	if (!p)
+		return false;
+	return ((size_t)(end - p) >= n && !memcmp(p, with, n)) ||
+	       (p > y->text && (size_t)(end - p) + 1 >= n && !memcmp(p - 1, with, n));
+}
+
 /* The mark of a byte: the parser's reader is ahead of its scanner and knows no lines. */
 static struct wr_mark byte_mark(const struct wr_yaml *y, size_t offset)
 {

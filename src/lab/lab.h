@@ -30,7 +30,10 @@ struct wr_lab {
 	int lock; /* file descriptor */
 	struct wr_lab_state *state;
 	/* the world of the state, and its program for all nodes */
-	struct wr_input *input;
+	struct wr_input *input;   /* the objects that the lab makes */
+	struct wr_input **batches; /* the applied documents, an input for each batch */
+	size_t n_batches;
+	uint32_t *live; /* objects of each document of the state that count */
 	struct wr_arena *arena;
 	struct wr_objects objects;
 	struct wr_world *world;

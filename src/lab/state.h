@@ -46,6 +46,7 @@ struct wr_lab_pod_alloc {
 	bool host_network;
 	struct wr_ip ip4, ip6;
 	bool ready;     /* its network is complete */
+	bool wanted;    /* a pod of the world as it was built last; not saved */
 	int64_t server; /* pid of its test server or DNS server; 0: none */
 	uint64_t server_start; /* of that process, in clock ticks since boot */
 	const char *serves;    /* what that server was started for */

@@ -12,11 +12,11 @@
 struct wr_world_private {
 	unsigned refs;
 	struct wr_arena *arena;
-	struct wr_map *keys, *pairs;	   /* label key and "key=value" to number */
-	struct wr_map *selector_index;	   /* packed requirements to selector id */
-	struct wr_map *namespace_index;	   /* name to index */
-	struct wr_map *pod_index;	   /* "ns/name" to index of the first so named */
-	struct wr_map *node_index;	   /* name to index */
+	struct wr_map *keys, *pairs;    /* label key and "key=value" to number */
+	struct wr_map *selector_index;  /* packed requirements to selector id */
+	struct wr_map *namespace_index; /* name to index */
+	struct wr_map *pod_index;       /* "ns/name" to index of the first so named */
+	struct wr_map *node_index;      /* name to index */
 	WR_VEC(struct wr_selector) selectors;
 };
 

@@ -7,9 +7,12 @@
 
 #define METADATA_NAME "kubernetes.io/metadata.name"
 
-typedef WR_VEC(const char *) names;
+struct names {
+	const char **items;
+	size_t n, cap;
+};
 
-static int note(struct wr_map *seen, names *list, const char *name)
+static int note(struct wr_map *seen, struct names *list, const char *name)
 {
 	bool created;
 	if (!name || !*name)
@@ -24,7 +27,7 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void sort_names(names *list)
+static void sort_names(struct names *list)
 {
 	if (list->n)
 		qsort(list->items, list->n, sizeof(*list->items), compare_names);
@@ -70,7 +73,7 @@ static int namespace_labels(struct wr_world *w, struct wr_namespace *ns)
 
 int model_namespaces(struct wr_world *w, const struct wr_objects *objects)
 {
-	names list = {0};
+	struct names list = {0};
 	struct wr_map *seen = wr_map_new();
 	int rc = seen ? 0 : -ENOMEM;
 	for (size_t i = 0; i < objects->n && !rc; i++) {
@@ -79,7 +82,8 @@ int model_namespaces(struct wr_world *w, const struct wr_objects *objects)
 	}
 	wr_map_free(seen);
 	sort_names(&list);
-	w->namespaces = rc ? NULL : wr_arena_array(w->private->arena, list.n, sizeof(*w->namespaces));
+	w->namespaces = rc ? NULL
+			   : wr_arena_array(w->private->arena, list.n, sizeof(*w->namespaces));
 	if (!rc && !w->namespaces)
 		rc = -ENOMEM;
 	for (size_t i = 0; i < list.n && !rc; i++) {
@@ -89,8 +93,8 @@ int model_namespaces(struct wr_world *w, const struct wr_objects *objects)
 	wr_vec_free(&list);
 	for (size_t i = 0; i < objects->n && !rc; i++)
 		if (objects->items[i]->kind == WR_KIND_NAMESPACE && *objects->items[i]->meta.name)
-			w->namespaces[wr_world_find_namespace(w, objects->items[i]->meta.name)].object =
-				objects->items[i];
+			w->namespaces[wr_world_find_namespace(w, objects->items[i]->meta.name)]
+				.object = objects->items[i];
 	for (uint32_t i = 0; i < w->n_namespaces && !rc; i++)
 		rc = namespace_labels(w, &w->namespaces[i]);
 	return rc;
@@ -125,7 +129,8 @@ static int guess_addresses(struct wr_world *w, const struct wr_objects *objects)
 			if (has_ip(n, &o->pod.host_ips[k]))
 				continue;
 			/* rarely more than one of each family */
-			struct wr_ip *ips = wr_arena_array(w->private->arena, n->n_ips + 1, sizeof(*ips));
+			struct wr_ip *ips = wr_arena_array(w->private->arena, n->n_ips + 1,
+							   sizeof(*ips));
 			if (!ips)
 				return -ENOMEM;
 			if (n->n_ips)
@@ -139,7 +144,7 @@ static int guess_addresses(struct wr_world *w, const struct wr_objects *objects)
 
 int model_nodes(struct wr_world *w, const struct wr_objects *objects)
 {
-	names list = {0};
+	struct names list = {0};
 	struct wr_map *seen = wr_map_new();
 	int rc = seen ? 0 : -ENOMEM;
 	for (size_t i = 0; i < objects->n && !rc; i++)

@@ -23,35 +23,79 @@ static size_t owner_key(char *buf, const char *ns, const char *kind, const char 
 	return n < 0 ? 0 : (size_t)n < OWNER_KEY ? (size_t)n : OWNER_KEY - 1;
 }
 
-/*
- * Notes every workload that has something below it. Pods and workloads name
- * their owners; the owner of an owner is noted by its own object.
- */
-static int note_owners(struct wr_map *owners, const struct wr_objects *objects)
+enum { GIVEN = 1, HAS_DEPENDANTS = 2 };
+
+static uint64_t standing_of(const struct wr_map *workloads, const struct wr_object *o)
 {
 	char key[OWNER_KEY];
-	for (size_t i = 0; i < objects->n; i++) {
-		const struct wr_object *o = objects->items[i];
-		if ((o->kind != WR_KIND_POD && !wr_kind_is_workload(o->kind)) || !o->meta.owner_kind)
-			continue;
-		size_t n = owner_key(key, o->meta.ns, o->meta.owner_kind, o->meta.owner_name);
-		if (wr_map_put(owners, key, n, 1) < 0)
-			return -ENOMEM;
-	}
+	uint64_t flags = 0;
+	wr_map_get(workloads, key, owner_key(key, o->meta.ns, wr_kind_name(o->kind), o->meta.name),
+		   &flags);
+	return flags;
+}
+
+static bool owner_given(const struct wr_map *workloads, const struct wr_object *o)
+{
+	char key[OWNER_KEY];
+	uint64_t flags = 0;
+	if (!o->meta.owner_kind)
+		return false;
+	wr_map_get(workloads, key,
+		   owner_key(key, o->meta.ns, o->meta.owner_kind, o->meta.owner_name), &flags);
+	return flags & GIVEN;
+}
+
+static int mark_owner(struct wr_map *workloads, const struct wr_object *o)
+{
+	char key[OWNER_KEY];
+	if (!o->meta.owner_kind)
+		return 0;
+	size_t n = owner_key(key, o->meta.ns, o->meta.owner_kind, o->meta.owner_name);
+	uint64_t *flags = wr_map_slot(workloads, key, n, 0, NULL);
+	if (!flags)
+		return -ENOMEM;
+	*flags |= HAS_DEPENDANTS;
 	return 0;
 }
 
-static bool has_dependants(const struct wr_map *owners, const struct wr_object *o)
+/* A Deployment keeps the ReplicaSets of its past, scaled to nothing: nobody stands for them. */
+static bool is_past(const struct wr_map *workloads, const struct wr_object *o)
 {
-	char key[OWNER_KEY];
-	size_t n = owner_key(key, o->meta.ns, wr_kind_name(o->kind), o->meta.name);
-	return wr_map_get(owners, key, n, NULL);
+	return o->kind == WR_KIND_REPLICASET && !o->workload.replicas &&
+	       owner_given(workloads, o) && !(standing_of(workloads, o) & HAS_DEPENDANTS);
 }
 
-static bool stands(const struct wr_map *owners, const struct wr_object *o)
+/*
+ * Notes the workloads that are given, and those that have something below
+ * them. Pods and workloads name their owners; the owner of an owner is noted
+ * by its own object.
+ */
+static int note_workloads(struct wr_map *workloads, const struct wr_objects *objects)
 {
-	return o->kind == WR_KIND_POD ||
-	       (wr_kind_is_workload(o->kind) && !has_dependants(owners, o));
+	char key[OWNER_KEY];
+	int rc = 0;
+	for (size_t i = 0; i < objects->n && !rc; i++) {
+		const struct wr_object *o = objects->items[i];
+		if (!wr_kind_is_workload(o->kind))
+			continue;
+		size_t n = owner_key(key, o->meta.ns, wr_kind_name(o->kind), o->meta.name);
+		rc = wr_map_put(workloads, key, n, GIVEN);
+	}
+	for (size_t i = 0; i < objects->n && !rc; i++)
+		if (objects->items[i]->kind == WR_KIND_POD)
+			rc = mark_owner(workloads, objects->items[i]);
+	for (size_t i = 0; i < objects->n && !rc; i++) {
+		const struct wr_object *o = objects->items[i];
+		if (wr_kind_is_workload(o->kind) && !is_past(workloads, o))
+			rc = mark_owner(workloads, o);
+	}
+	return rc;
+}
+
+static bool stands(const struct wr_map *workloads, const struct wr_object *o)
+{
+	return o->kind == WR_KIND_POD || (wr_kind_is_workload(o->kind) && !is_past(workloads, o) &&
+					  !(standing_of(workloads, o) & HAS_DEPENDANTS));
 }
 
 static bool is_completed(const struct wr_object *o)
@@ -116,18 +160,18 @@ static int index_pods(struct wr_world *w)
 
 int model_pods(struct wr_world *w, const struct wr_objects *objects)
 {
-	struct wr_map *owners = wr_map_new();
-	int rc = owners ? note_owners(owners, objects) : -ENOMEM;
+	struct wr_map *workloads = wr_map_new();
+	int rc = workloads ? note_workloads(workloads, objects) : -ENOMEM;
 	size_t n = 0;
 	for (size_t i = 0; i < objects->n && !rc; i++)
-		n += stands(owners, objects->items[i]);
+		n += stands(workloads, objects->items[i]);
 	w->pods = rc ? NULL : wr_arena_array(w->private->arena, n, sizeof(*w->pods));
 	if (!rc && !w->pods)
 		rc = -ENOMEM;
 	for (size_t i = 0; i < objects->n && !rc; i++)
-		if (stands(owners, objects->items[i]))
+		if (stands(workloads, objects->items[i]))
 			rc = resolve_pod(w, objects->items[i], &w->pods[w->n_pods++]);
-	wr_map_free(owners);
+	wr_map_free(workloads);
 	if (rc)
 		return rc;
 	if (w->n_pods)
@@ -144,9 +188,8 @@ uint32_t wr_world_find_pod(const struct wr_world *w, const char *ns, const char 
 	if (!wr_map_get(w->private->pod_index, key, n, &at))
 		return WR_NONE;
 	/* those of one name follow each other, a Pod first for its kind is the lowest */
-	for (uint32_t i = (uint32_t)at; i < w->n_pods && !strcmp(w->pods[i].name, name) &&
-					!strcmp(w->pods[i].ns, ns);
-	     i++)
+	for (uint32_t i = (uint32_t)at;
+	     i < w->n_pods && !strcmp(w->pods[i].name, name) && !strcmp(w->pods[i].ns, ns); i++)
 		if (kind == WR_KIND_COUNT || w->pods[i].kind == kind)
 			return i;
 	return WR_NONE;

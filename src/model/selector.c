@@ -81,7 +81,8 @@ int model_intern_selector(struct wr_world *w, const struct wr_label_selector *s,
 	return created ? wr_vec_push(&pv->selectors, sel) : 0;
 }
 
-static const struct wr_label_id *find_label(const struct wr_label_id *labels, size_t n, uint32_t key)
+static const struct wr_label_id *find_label(const struct wr_label_id *labels, size_t n,
+					    uint32_t key)
 {
 	for (size_t i = 0; i < n && labels[i].key <= key; i++)
 		if (labels[i].key == key)

@@ -52,8 +52,8 @@ struct wr_node {
 
 struct wr_pod {
 	const char *ns, *name;
-	enum wr_kind kind; /* WR_KIND_POD, or the workload's kind that it stands for */
-	uint32_t ns_index, node; /* into namespaces, nodes; node WR_NONE: not known */
+	enum wr_kind kind;          /* WR_KIND_POD, or the workload's kind that it stands for */
+	uint32_t ns_index, node;    /* into namespaces, nodes; node WR_NONE: not known */
 	struct wr_label_id *labels; /* sorted by key id */
 	size_t n_labels;
 	struct wr_ip *ips; /* none for completed pods and before they have an address */
@@ -88,7 +88,7 @@ struct wr_selector {
 		uint32_t key;
 		uint32_t *pairs; /* sorted; also pairs that no object carries get numbers */
 		size_t n;
-	} *reqs;
+	} * reqs;
 	size_t n;
 	const struct wr_label_selector *source; /* one of those it came from */
 };
@@ -101,8 +101,8 @@ enum wr_peer_kind {
 
 struct wr_peer {
 	enum wr_peer_kind kind;
-	uint32_t ns_index;    /* WR_PEER_PODS: this namespace only; WR_NONE: ns_selector decides */
-	uint32_t ns_selector; /* selector id, or WR_NONE: all namespaces */
+	uint32_t ns_index;     /* WR_PEER_PODS: this namespace only; WR_NONE: ns_selector decides */
+	uint32_t ns_selector;  /* selector id, or WR_NONE: all namespaces */
 	uint32_t pod_selector; /* selector id, or WR_NONE: all pods */
 	struct wr_cidr cidr;
 	const struct wr_cidr *except;
@@ -133,9 +133,9 @@ struct wr_rule {
 struct wr_policy {
 	const char *ns, *name; /* ns NULL: cluster-wide */
 	enum wr_tier tier;
-	int32_t priority;   /* within a tier; lower first; 0 for NetworkPolicy */
-	struct wr_peer subject; /* kind WR_PEER_PODS */
-	bool isolates[2];   /* NetworkPolicy: selected pods are isolated in this direction */
+	int32_t priority;         /* within a tier; lower first; 0 for NetworkPolicy */
+	struct wr_peer subject;   /* kind WR_PEER_PODS */
+	bool isolates[2];         /* NetworkPolicy: selected pods are isolated in this direction */
 	struct wr_rule *rules[2]; /* by enum wr_direction */
 	size_t n_rules[2];
 	struct wr_mark mark;
@@ -171,7 +171,8 @@ void wr_world_unref(struct wr_world *w); /* takes NULL */
 
 /* Look-ups by name; index or WR_NONE. kind WR_KIND_COUNT: any kind (a Pod wins). */
 uint32_t wr_world_find_namespace(const struct wr_world *w, const char *name);
-uint32_t wr_world_find_pod(const struct wr_world *w, const char *ns, const char *name, enum wr_kind kind);
+uint32_t wr_world_find_pod(const struct wr_world *w, const char *ns, const char *name,
+			   enum wr_kind kind);
 uint32_t wr_world_find_node(const struct wr_world *w, const char *name);
 
 /* Text of an interned label pair ("app=web") and key ("app"); WR_NONE gives NULL. */
@@ -179,8 +180,8 @@ const char *wr_world_pair_text(const struct wr_world *w, uint32_t pair);
 const char *wr_world_key_text(const struct wr_world *w, uint32_t key);
 
 /* Whether a selector (id; WR_NONE: everything) matches a set of labels sorted by key id. */
-bool wr_selector_matches(const struct wr_world *w, uint32_t selector, const struct wr_label_id *labels,
-			 size_t n);
+bool wr_selector_matches(const struct wr_world *w, uint32_t selector,
+			 const struct wr_label_id *labels, size_t n);
 
 /* Selector in kubectl's notation, "app=web,tier in (a,b),!canary"; "" for everything. Arena-owned. */
 const char *wr_selector_format(const struct wr_world *w, uint32_t selector, struct wr_arena *a);

@@ -121,7 +121,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_absurd_sizes_fail, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_strings, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_size_counts_what_is_held, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_reset_keeps_memory_constant, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_reset_keeps_memory_constant, set_up,
+						tear_down),
 		cmocka_unit_test(test_free_takes_null),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

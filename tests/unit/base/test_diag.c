@@ -56,7 +56,10 @@ static void test_nothing_but_a_message(void **state)
 static void test_totals_by_severity(void **state)
 {
 	for (int i = 0; i < 6; i++)
-		wr_diag_add(*state, i < 3 ? WR_ERROR : i < 5 ? WR_WARNING : WR_NOTE,
+		wr_diag_add(*state,
+			    i < 3   ? WR_ERROR
+			    : i < 5 ? WR_WARNING
+				    : WR_NOTE,
 			    (struct wr_mark){0}, NULL, NULL, "%d", i);
 	assert_int_equal(wr_diags_total(*state, WR_ERROR), 3);
 	assert_int_equal(wr_diags_total(*state, WR_WARNING), 2);
@@ -76,8 +79,8 @@ static void test_the_bound(void **state)
 static void test_sorting(void **state)
 {
 	static const struct wr_mark marks[] = {
-		{"b", 2, 1}, {"a", 9, 9}, {"b", 1, 5}, {"a", 1, 1}, {NULL, 0, 0},
-		{"b", 2, 1}, {"b", 1, 4}, {"a", 9, 1},
+		{"b", 2, 1},  {"a", 9, 9}, {"b", 1, 5}, {"a", 1, 1},
+		{NULL, 0, 0}, {"b", 2, 1}, {"b", 1, 4}, {"a", 9, 1},
 	};
 	/* b first: it appeared first; without a file: last */
 	static const char expected[] = "6,2,0,5,3,7,1,4,";

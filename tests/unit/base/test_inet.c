@@ -56,8 +56,9 @@ static void test_no_addresses(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-		"", " ", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ",
-		" 1.2.3.4", "1.2.3.4/8", "::1%eth0", ":::", "1::2::3", "12345::", "g::",
+		"",          " ",        "1",        "1.2.3",    "1.2.3.4.5",
+		"1.2.3.256", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1.2.3.4/8",
+		"::1%eth0",  ":::",      "1::2::3",  "12345::",  "g::",
 	};
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct wr_ip out = {.family = 77};
@@ -97,9 +98,22 @@ static void test_no_prefixes(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-		"", "/", "10.0.0.0", "10.0.0.0/", "/8", "10.0.0.0/33", "10.0.0.0/08",
-		"10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/8 ", "10.0.0.0/8/8", "::/129", "::/1000",
-		"10.0.0/8", "10.0.0.0/255.0.0.0", "10.0.0.0/ 8",
+		"",
+		"/",
+		"10.0.0.0",
+		"10.0.0.0/",
+		"/8",
+		"10.0.0.0/33",
+		"10.0.0.0/08",
+		"10.0.0.0/-1",
+		"10.0.0.0/+8",
+		"10.0.0.0/8 ",
+		"10.0.0.0/8/8",
+		"::/129",
+		"::/1000",
+		"10.0.0/8",
+		"10.0.0.0/255.0.0.0",
+		"10.0.0.0/ 8",
 		"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb/8",
 	};
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -116,12 +130,18 @@ static void test_containing(void **state)
 		const char *cidr, *ip;
 		bool inside;
 	} cases[] = {
-		{"10.0.0.0/8", "10.0.0.0", true},        {"10.0.0.0/8", "10.255.255.255", true},
-		{"10.0.0.0/8", "11.0.0.0", false},       {"10.0.0.0/8", "9.255.255.255", false},
-		{"0.0.0.0/0", "255.255.255.255", true},  {"0.0.0.0/0", "::1", false},
-		{"::/0", "1.2.3.4", false},              {"::/0", "::ffff:1.2.3.4", true},
-		{"10.0.0.128/25", "10.0.0.127", false},  {"10.0.0.128/25", "10.0.0.128", true},
-		{"2001:db8::/33", "2001:db8:7fff::", true}, {"2001:db8::/33", "2001:db8:8000::", false},
+		{"10.0.0.0/8", "10.0.0.0", true},
+		{"10.0.0.0/8", "10.255.255.255", true},
+		{"10.0.0.0/8", "11.0.0.0", false},
+		{"10.0.0.0/8", "9.255.255.255", false},
+		{"0.0.0.0/0", "255.255.255.255", true},
+		{"0.0.0.0/0", "::1", false},
+		{"::/0", "1.2.3.4", false},
+		{"::/0", "::ffff:1.2.3.4", true},
+		{"10.0.0.128/25", "10.0.0.127", false},
+		{"10.0.0.128/25", "10.0.0.128", true},
+		{"2001:db8::/33", "2001:db8:7fff::", true},
+		{"2001:db8::/33", "2001:db8:8000::", false},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct wr_cidr c = cidr(cases[i].cidr);
@@ -176,8 +196,8 @@ static void test_neighbours(void **state)
 static void test_order(void **state)
 {
 	(void)state;
-	static const char *const sorted[] = {"0.0.0.0", "9.0.0.0", "10.0.0.0", "10.0.0.1",
-					     "255.0.0.0", "::", "::1", "fe80::"};
+	static const char *const sorted[] = {"0.0.0.0",   "9.0.0.0", "10.0.0.0", "10.0.0.1",
+					     "255.0.0.0", "::",      "::1",      "fe80::"};
 	for (size_t i = 0; i < COUNT(sorted); i++) {
 		for (size_t k = 0; k < COUNT(sorted); k++) {
 			struct wr_ip a = ip(sorted[i]), b = ip(sorted[k]);
@@ -192,8 +212,8 @@ static void test_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_no_addresses),
-		cmocka_unit_test(test_prefixes),  cmocka_unit_test(test_no_prefixes),
+		cmocka_unit_test(test_addresses),  cmocka_unit_test(test_no_addresses),
+		cmocka_unit_test(test_prefixes),   cmocka_unit_test(test_no_prefixes),
 		cmocka_unit_test(test_containing), cmocka_unit_test(test_covering),
 		cmocka_unit_test(test_neighbours), cmocka_unit_test(test_order),
 	};

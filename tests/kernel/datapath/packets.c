@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dptest.h"
+
+const struct test tests_packets[] = {
+	{0},
+};
