@@ -34,13 +34,13 @@ LIBRARIES = [
 
 BANNED = ['strcpy', 'strcat', 'sprintf', 'vsprintf', 'strtok', 'atoi', 'atol', 'atof', 'gets',
           'strncpy', 'strncat', 'alloca', 'tmpnam', 'mktemp']
-PRINTING = ['printf', 'puts', 'putchar', 'perror', 'exit', '_exit', 'abort', 'err', 'errx', 'warn',
+PRINTING = ['printf', 'puts', 'putchar', 'perror', 'exit', 'abort', 'err', 'errx', 'warn',
             'warnx', 'syslog']
 
 FILE_LINES = 800
 FUNCTION_LINES = 120
 FUNCTION_ADVICE = 60
-COLUMNS = 100
+COLUMNS = 110  # clang-format breaks at 100; comments and strings may need a little more
 FORMAT_MAJOR = 14  # the clang-format whose opinion counts; others space a few things differently
 
 SKIPPED_DIRS = {'.git', '.cache'}

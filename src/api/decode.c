@@ -21,7 +21,7 @@ struct decoding {
 	WR_VEC(struct wr_object *) objects;
 	WR_VEC(struct wr_skipped) skipped;
 	struct wr_map *skipped_index; /* kind to its number */
-	struct wr_map *names;	      /* "kind\nns\nname" to object number */
+	struct wr_map *names;         /* "kind\nns\nname" to object number */
 	bool any_failed;
 };
 
@@ -34,12 +34,18 @@ static const char *const groups_batch[] = {"batch/v1", "batch/v1beta1", "batch/v
 static const char *const groups_net[] = {"networking.k8s.io/v1", NULL};
 
 static const char *const *const versions[] = {
-	[WR_KIND_NAMESPACE] = groups_core,  [WR_KIND_POD] = groups_core,
-	[WR_KIND_NODE] = groups_core,	    [WR_KIND_SERVICE] = groups_core,
-	[WR_KIND_DEPLOYMENT] = groups_apps, [WR_KIND_REPLICASET] = groups_apps,
-	[WR_KIND_STATEFULSET] = groups_apps, [WR_KIND_DAEMONSET] = groups_apps,
-	[WR_KIND_REPLICATIONCONTROLLER] = groups_core, [WR_KIND_JOB] = groups_batch,
-	[WR_KIND_CRONJOB] = groups_batch,   [WR_KIND_NETWORKPOLICY] = groups_net,
+	[WR_KIND_NAMESPACE] = groups_core,
+	[WR_KIND_POD] = groups_core,
+	[WR_KIND_NODE] = groups_core,
+	[WR_KIND_SERVICE] = groups_core,
+	[WR_KIND_DEPLOYMENT] = groups_apps,
+	[WR_KIND_REPLICASET] = groups_apps,
+	[WR_KIND_STATEFULSET] = groups_apps,
+	[WR_KIND_DAEMONSET] = groups_apps,
+	[WR_KIND_REPLICATIONCONTROLLER] = groups_core,
+	[WR_KIND_JOB] = groups_batch,
+	[WR_KIND_CRONJOB] = groups_batch,
+	[WR_KIND_NETWORKPOLICY] = groups_net,
 };
 _Static_assert(sizeof(versions) / sizeof(versions[0]) == WR_KIND_COUNT, "versions of every kind");
 
@@ -58,8 +64,8 @@ static int find_kind(const char *kind, const char *api_version)
 static int skip(struct decoding *dc, const char *kind)
 {
 	bool created;
-	uint64_t *slot =
-		wr_map_slot(dc->skipped_index, kind, strlen(kind), dc->skipped.n, &created);
+	uint64_t *slot = wr_map_slot(dc->skipped_index, kind, strlen(kind), dc->skipped.n,
+				     &created);
 	if (!slot)
 		return -ENOMEM;
 	size_t at = *slot;
@@ -76,7 +82,8 @@ static bool is_misspelt_policy(struct decoding *dc, const struct wr_value *v, co
 	const struct wr_value *at = wr_value_get(v, "kind");
 	struct wr_path path = WR_KEY(NULL, "kind"), version = WR_KEY(NULL, "apiVersion");
 	if (!strcmp(kind, "NetworkPolicy")) {
-		static const char *const foreign[] = {"projectcalico.org", "crd.antrea.io", "cilium.io"};
+		static const char *const foreign[] = {"projectcalico.org", "crd.antrea.io",
+						      "cilium.io"};
 		for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
 			if (strstr(api_version, foreign[i]))
 				return false;
@@ -145,7 +152,8 @@ static void check_name(struct decoding *dc, const struct wr_object *o)
 	bool created;
 	if (n < 0 || !*o->meta.name)
 		return;
-	uint64_t *slot = wr_map_slot(dc->names, key, (size_t)n < sizeof(key) ? (size_t)n : sizeof(key) - 1,
+	uint64_t *slot = wr_map_slot(dc->names, key,
+				     (size_t)n < sizeof(key) ? (size_t)n : sizeof(key) - 1,
 				     dc->objects.n, &created);
 	dc->d.nomem |= !slot;
 	if (!slot || created)
@@ -196,11 +204,13 @@ static int decode_list(struct decoding *dc, const struct wr_value *v, const char
 	struct wr_path path = WR_KEY(NULL, "items");
 	char *item_kind = NULL;
 	if (depth >= LIST_DEPTH) {
-		wr_dec_error(&dc->d, v->mark, NULL, "more than %d Lists inside each other", LIST_DEPTH);
+		wr_dec_error(&dc->d, v->mark, NULL, "more than %d Lists inside each other",
+			     LIST_DEPTH);
 		dc->any_failed = true;
 		return 0;
 	}
-	if (strcmp(kind, "List") && !(item_kind = wr_arena_strndup(dc->d.arena, kind, strlen(kind) - 4)))
+	if (strcmp(kind, "List") &&
+	    !(item_kind = wr_arena_strndup(dc->d.arena, kind, strlen(kind) - 4)))
 		return -ENOMEM;
 	dc->d.failed = false;
 	items = wr_dec_list(&dc->d, &path, items);

@@ -11,7 +11,8 @@
 #include "api/check.h"
 #include "api/fields.h"
 
-static const char *const object_fields[] = {"apiVersion", "kind", "metadata", "spec", "status", NULL};
+static const char *const object_fields[] = {"apiVersion", "kind",   "metadata",
+					    "spec",       "status", NULL};
 static const struct wr_misplaced object_misplaced[] = {
 	{"podSelector", "it belongs under spec: indent it by two spaces more"},
 	{"ingress", "it belongs under spec: indent it by two spaces more"},
@@ -30,16 +31,20 @@ static const struct wr_misplaced spec_misplaced[] = {
 	{"to", "to belongs to a rule: egress: [{to: ...}]"},
 	{"ports", "ports belongs to a rule, beside from or to"},
 	{"matchLabels", "matchLabels belongs under podSelector"},
-	{"namespaceSelector", "a policy applies to its own namespace only; namespaceSelector belongs to a peer"},
+	{"namespaceSelector",
+	 "a policy applies to its own namespace only; namespaceSelector belongs to a peer"},
 	{"selector", "the field is podSelector"},
 	{NULL, NULL},
 };
 static const struct wr_shape spec_shape = {spec_fields, spec_misplaced};
 
 static const struct wr_misplaced rule_misplaced[] = {
-	{"podSelector", "a peer is a list item: put it under from (ingress) or to (egress), after \"- \""},
-	{"namespaceSelector", "a peer is a list item: put it under from (ingress) or to (egress), after \"- \""},
-	{"ipBlock", "a peer is a list item: put it under from (ingress) or to (egress), after \"- \""},
+	{"podSelector",
+	 "a peer is a list item: put it under from (ingress) or to (egress), after \"- \""},
+	{"namespaceSelector",
+	 "a peer is a list item: put it under from (ingress) or to (egress), after \"- \""},
+	{"ipBlock",
+	 "a peer is a list item: put it under from (ingress) or to (egress), after \"- \""},
 	{"to", "an ingress rule has from; to belongs to egress"},
 	{"from", "an egress rule has to; from belongs to ingress"},
 	{"port", "ports is a list: write ports, and put \"- \" before port"},
@@ -121,7 +126,8 @@ static void check_end_port(struct wr_decoder *d, const struct wr_path *path,
 			   const struct wr_value *v, int64_t port, int64_t end)
 {
 	if (end < port)
-		wr_dec_invalid_int(d, v->mark, path, end, "must be greater than or equal to `port`");
+		wr_dec_invalid_int(d, v->mark, path, end,
+				   "must be greater than or equal to `port`");
 	if (!in_port_range(end))
 		wr_dec_invalid_int(d, v->mark, path, end, WR_PORT_NUM_MSG);
 }
@@ -131,7 +137,8 @@ static void read_number(struct wr_decoder *d, const struct wr_path *path, const 
 {
 	struct wr_path at_port = WR_KEY(path, "port"), at_end = WR_KEY(path, "endPort");
 	if (!in_port_range(number))
-		wr_dec_invalid_int(d, wr_value_get(m, "port")->mark, &at_port, number, WR_PORT_NUM_MSG);
+		wr_dec_invalid_int(d, wr_value_get(m, "port")->mark, &at_port, number,
+				   WR_PORT_NUM_MSG);
 	if (end)
 		check_end_port(d, &at_end, wr_value_get(m, "endPort"), number, *end);
 	out->kind = WR_PORT_RANGE;
@@ -168,7 +175,8 @@ static void read_port(struct wr_decoder *d, const struct wr_path *path, const st
 			wr_dec_invalid_int(d, end->mark, &at_end, last,
 					   "may not be specified when `port` is non-numeric");
 		wr_dec_check(d, port->mark, &at_port, port->text, wr_check_port_name);
-		if (d->failed && strspn(port->text, "0123456789") == strlen(port->text) && *port->text)
+		if (d->failed && strspn(port->text, "0123456789") == strlen(port->text) &&
+		    *port->text)
 			wr_diag_advise(d->diags, "a port number is written without quotes");
 	} else if (wr_dec_int(d, &at_port, port, INT32_MIN, INT32_MAX, &number)) {
 		read_number(d, path, m, number, has_end ? &last : NULL, out);
@@ -184,11 +192,12 @@ static void warn_cidr(struct wr_decoder *d, const struct wr_value *v, const stru
 	char masked[WR_CIDR_TEXT], address[WR_IP_TEXT];
 	wr_cidr_format(&c->cidr, masked);
 	if (c->host_bits)
-		wr_dec_warning(d, v->mark, path,
-			       "CIDR value \"%.64s\" is ambiguous in this context (should be \"%s\" or "
-			       "\"%s/%u\"?)",
-			       v->text, masked, wr_ip_format(&c->address, address),
-			       wr_family_bits(c->address.family));
+		wr_dec_warning(
+			d, v->mark, path,
+			"CIDR value \"%.64s\" is ambiguous in this context (should be \"%s\" or "
+			"\"%s/%u\"?)",
+			v->text, masked, wr_ip_format(&c->address, address),
+			wr_family_bits(c->address.family));
 	else if (c->leading_zeros || c->mapped)
 		wr_dec_warning(d, v->mark, path,
 			       "non-standard CIDR value \"%.64s\" will be considered invalid in a "
@@ -247,7 +256,8 @@ static void read_excepts(struct wr_decoder *d, const struct wr_path *path, const
 		if (!read_cidr(d, &at, item, text, &c))
 			continue;
 		if (have_cidr && (!wr_cidr_covers(&out->cidr, &c) || c.len <= out->cidr.len))
-			wr_dec_invalid(d, item->mark, &at, text, "must be a strict subset of `cidr`");
+			wr_dec_invalid(d, item->mark, &at, text,
+				       "must be a strict subset of `cidr`");
 		out->except[out->n_except++] = c;
 	}
 }
@@ -287,7 +297,8 @@ static struct wr_label_selector *read_selector(struct wr_decoder *d, const struc
 static void read_peer(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
 		      struct wr_np_peer *out)
 {
-	struct wr_path at_pods = WR_KEY(path, "podSelector"), at_ns = WR_KEY(path, "namespaceSelector"),
+	struct wr_path at_pods = WR_KEY(path, "podSelector"),
+		       at_ns = WR_KEY(path, "namespaceSelector"),
 		       at_block = WR_KEY(path, "ipBlock");
 	const struct wr_value *m = item_map(d, path, v);
 	out->mark = v->mark;
@@ -318,7 +329,8 @@ static void read_rule(struct wr_decoder *d, const struct wr_path *path, const st
 	if (!m)
 		return;
 	wr_dec_fields(d, path, m, &rule_shapes[dir]);
-	const struct wr_value *ports = wr_value_get(m, "ports"), *peers = wr_value_get(m, peers_field);
+	const struct wr_value *ports = wr_value_get(m, "ports"),
+			      *peers = wr_value_get(m, peers_field);
 	const struct wr_value *list = wr_dec_list(d, &at_ports, ports);
 	if (!wr_dec_absent(ports) && !list)
 		wr_diag_advise(d->diags, "ports is a list: put \"- \" before port");
@@ -346,9 +358,11 @@ static void read_rules(struct wr_decoder *d, const struct wr_path *spec, const s
 	if (!wr_dec_absent(v)) {
 		np->rules_mark[dir] = v->mark;
 		if (!list)
-			wr_diag_advise(d->diags, "%s is a list of rules: put \"- \" before each", path.key);
+			wr_diag_advise(d->diags, "%s is a list of rules: put \"- \" before each",
+				       path.key);
 	}
-	np->rules[dir] = list && list->n ? wr_dec_array(d, list->n, sizeof(struct wr_np_rule)) : NULL;
+	np->rules[dir] = list && list->n ? wr_dec_array(d, list->n, sizeof(struct wr_np_rule))
+					 : NULL;
 	for (size_t i = 0; np->rules[dir] && i < list->n; i++, np->n_rules[dir]++) {
 		struct wr_path at = WR_INDEX(&path, i);
 		read_rule(d, &at, list->items[i], dir, &np->rules[dir][i]);
@@ -364,7 +378,8 @@ static void read_types(struct wr_decoder *d, const struct wr_path *spec, const s
 	const struct wr_value *v = wr_value_get(m, "policyTypes");
 	const struct wr_value *list = wr_dec_list(d, &path, v);
 	if (!wr_dec_absent(v) && !list)
-		wr_diag_advise(d->diags, "policyTypes is a list: [Ingress], [Egress] or [Ingress, Egress]");
+		wr_diag_advise(d->diags,
+			       "policyTypes is a list: [Ingress], [Egress] or [Ingress, Egress]");
 	if (!list || !list->n) {
 		np->isolates[WR_INGRESS] = true;
 		np->isolates[WR_EGRESS] = np->n_rules[WR_EGRESS] > 0;
@@ -373,7 +388,8 @@ static void read_types(struct wr_decoder *d, const struct wr_path *spec, const s
 	if (list->n > 2) {
 		/* the API server shows the whole list as its value */
 		wr_dec_error(d, v->mark, &path,
-			     "Invalid value: %s: may not specify more than two policyTypes", "[...]");
+			     "Invalid value: %s: may not specify more than two policyTypes",
+			     "[...]");
 		return;
 	}
 	for (size_t i = 0; i < list->n; i++) {
@@ -384,7 +400,8 @@ static void read_types(struct wr_decoder *d, const struct wr_path *spec, const s
 		else if (text && !strcmp(text, "Egress"))
 			np->isolates[WR_EGRESS] = true;
 		else if (text)
-			wr_dec_unsupported(d, list->items[i]->mark, &at, text, "\"Ingress\", \"Egress\"");
+			wr_dec_unsupported(d, list->items[i]->mark, &at, text,
+					   "\"Ingress\", \"Egress\"");
 	}
 }
 

@@ -32,7 +32,8 @@ char *wr_arena_strdup(struct wr_arena *a, const char *s);
 char *wr_arena_strndup(struct wr_arena *a, const char *s, size_t n);
 
 /* printf into the arena. */
-char *wr_arena_printf(struct wr_arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *wr_arena_printf(struct wr_arena *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 char *wr_arena_vprintf(struct wr_arena *a, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
 

@@ -8,20 +8,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define WR_DEFINE_CLEANUP(name, type, fn)               \
-	static inline void wr_cleanup_##name(type *p)   \
-	{                                               \
-		if (*p)                                 \
-			fn(*p);                         \
+#define WR_DEFINE_CLEANUP(name, type, fn)             \
+	static inline void wr_cleanup_##name(type *p) \
+	{                                             \
+		if (*p)                               \
+			fn(*p);                       \
 	}
 #define WR_CLEANUP(name) __attribute__((cleanup(wr_cleanup_##name)))
 
 /* The pointer's value; the variable is NULL from now on. */
-#define WR_TAKE(p)                    \
-	({                            \
+#define WR_TAKE(p)                        \
+	({                                \
 		__auto_type taken_ = (p); \
-		(p) = NULL;           \
-		taken_;               \
+		(p) = NULL;               \
+		taken_;                   \
 	})
 
 static inline void wr_cleanup_free(void *p)

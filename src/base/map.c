@@ -72,7 +72,7 @@ static size_t find(const struct wr_map *m, uint64_t hash, const void *key, size_
 			return i;
 		const struct wr_map_entry *e = &m->entries.items[at - 1];
 		if (m->hashes.items[at - 1] == hash && e->size == size &&
-		    !memcmp(e->key, key, size))
+		    (!size || !memcmp(e->key, key, size)))
 			return i;
 	}
 }

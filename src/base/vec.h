@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define WR_VEC(T)             \
-	struct {              \
-		T *items;     \
+#define WR_VEC(T)              \
+	struct {               \
+		T *items;      \
 		size_t n, cap; \
 	}
 
@@ -22,20 +22,21 @@
 int wr_vec_grow(void **items, size_t n, size_t *cap, size_t size);
 
 /* Appends a copy of its argument; 0 or -ENOMEM. */
-#define wr_vec_push(v, ...)                                                                       \
-	({                                                                                        \
-		__auto_type vec_ = (v);                                                           \
-		int rc_ = wr_vec_grow((void **)&vec_->items, vec_->n, &vec_->cap, sizeof(*vec_->items)); \
-		if (!rc_)                                                                         \
-			vec_->items[vec_->n++] = (__VA_ARGS__);                                   \
-		rc_;                                                                              \
+#define wr_vec_push(v, ...)                                                       \
+	({                                                                        \
+		__auto_type vec_ = (v);                                           \
+		int rc_ = wr_vec_grow((void **)&vec_->items, vec_->n, &vec_->cap, \
+				      sizeof(*vec_->items));                      \
+		if (!rc_)                                                         \
+			vec_->items[vec_->n++] = (__VA_ARGS__);                   \
+		rc_;                                                              \
 	})
 
 /* Frees the elements' memory and leaves the vec empty. */
-#define wr_vec_free(v)                       \
-	do {                                 \
-		__auto_type vec_ = (v);      \
-		free(vec_->items);           \
-		vec_->items = NULL;          \
-		vec_->n = vec_->cap = 0;     \
+#define wr_vec_free(v)                   \
+	do {                             \
+		__auto_type vec_ = (v);  \
+		free(vec_->items);       \
+		vec_->items = NULL;      \
+		vec_->n = vec_->cap = 0; \
 	} while (0)

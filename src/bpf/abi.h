@@ -77,10 +77,10 @@ struct weir_image_head {
 };
 
 struct weir_half_head {
-	__u32 ids;       /* offset of the first identity */
-	__u32 counts;    /* offset of the verdicts by author */
+	__u32 ids;    /* offset of the first identity */
+	__u32 counts; /* offset of the verdicts by author */
 	__u32 n_authors;
-	__u32 n_slots;   /* identities that were written with the generation */
+	__u32 n_slots; /* identities that were written with the generation */
 };
 
 /* For user space only. */
@@ -176,21 +176,21 @@ enum weir_counter {
 
 /* A new connection, allowed or denied. Addresses: IPv4 in the first 4 bytes. */
 struct weir_event {
-	__u64 time_ns;    /* CLOCK_MONOTONIC */
-	__u32 generation; /* of the image that judged */
-	__u32 author[2];  /* by enum weir_direction; the direction that was not judged: 0 */
-	__u8 src[16];     /* original source */
-	__u8 dst[16];     /* real destination */
+	__u64 time_ns;      /* CLOCK_MONOTONIC */
+	__u32 generation;   /* of the image that judged */
+	__u32 author[2];    /* by enum weir_direction; the direction that was not judged: 0 */
+	__u8 src[16];       /* original source */
+	__u8 dst[16];       /* real destination */
 	__u16 sport, dport; /* host byte order; 0 for protocols without ports */
-	__u8 family;      /* 4 or 6 */
+	__u8 family;        /* 4 or 6 */
 	__u8 proto;
-	__u8 allow;       /* 0 or 1 */
-	__u8 denied_by;   /* enum weir_direction; only where !allow and the reason is POLICY */
-	__u8 reason;      /* enum weir_reason */
-	__u8 hook;        /* NF_INET_* */
-	__u8 rejudged;    /* 1: a live connection was cut */
+	__u8 allow;     /* 0 or 1 */
+	__u8 denied_by; /* enum weir_direction; only where !allow and the reason is POLICY */
+	__u8 reason;    /* enum weir_reason */
+	__u8 hook;      /* NF_INET_* */
+	__u8 rejudged;  /* 1: a live connection was cut */
 	__u8 pad;
-	__u32 repeats;    /* events of the same kind left out since the last one */
+	__u32 repeats; /* events of the same kind left out since the last one */
 	__u32 pad2;
 };
 

@@ -71,20 +71,13 @@ static __always_inline bool judge_row(const struct view *v, __u32 dir, __u32 row
 	return r->allow;
 }
 
-/*
- * Egress of the source and ingress of the destination. A node is never a
- * destination that policies guard, so LOCAL_IN needs no special case: its
- * identities have no ingress row.
- */
-static __noinline bool judge_rows(const struct view *v, const struct weir_identity *src,
-				  const struct weir_identity *dst, __u32 key, struct outcome *o)
+/* Egress of the source and ingress of the destination; a row of 0 restricts nothing. */
+static __always_inline bool judge_rows(const struct view *v, const struct weir_identity *src,
+				       const struct weir_identity *dst, __u32 egress,
+				       __u32 ingress, __u32 key, struct outcome *o)
 {
-	if (!v || !src || !dst || !o)
-		return false;
-	return (!src->row[WEIR_EGRESS] ||
-		judge_row(v, WEIR_EGRESS, src->row[WEIR_EGRESS], dst->class, key, o)) &&
-	       (!dst->row[WEIR_INGRESS] ||
-		judge_row(v, WEIR_INGRESS, dst->row[WEIR_INGRESS], src->class, key, o));
+	return (!egress || judge_row(v, WEIR_EGRESS, egress, dst->class, key, o)) &&
+	       (!ingress || judge_row(v, WEIR_INGRESS, ingress, src->class, key, o));
 }
 
 /* A pod and itself, by way of its own Service. */
@@ -114,7 +107,8 @@ static __always_inline bool judge_reversed(const struct view *v, const struct co
 {
 	struct outcome back = {.reason = WEIR_R_PICKUP};
 
-	if (judge_rows(v, dst, src, port_key(c->proto, c->sport), &back))
+	if (judge_rows(v, dst, src, dst->row[WEIR_EGRESS], src->row[WEIR_INGRESS],
+		       port_key(c->proto, c->sport), &back))
 		return true;
 	o->reason = back.reason;
 	o->denied_by = back.denied_by;
@@ -128,7 +122,7 @@ static __always_inline bool judge(const struct view *v, const struct conn *c, st
 				  __u32 info, struct outcome *o, __u32 *which)
 {
 	struct weir_identity *src = identity(v, &c->src, c->ipv4), *dst;
-	__u32 flags;
+	__u32 flags, ingress;
 
 	if (!src)
 		return false;
@@ -141,20 +135,31 @@ static __always_inline bool judge(const struct view *v, const struct conn *c, st
 	dst = identity(v, &c->dst, c->ipv4);
 	if (!dst)
 		return false;
-	/* what comes in at LOCAL_IN goes to an address of the node, wherever that lies */
-	flags = src->flags | (c->hook == NF_INET_LOCAL_IN ? 0 : dst->flags);
+	/*
+	 * At LOCAL_IN one end is the node: as the destination, wherever its
+	 * address lies, or as the source of a connection to a pod of its own,
+	 * of which this is a reply. Neither is for ingress policies to judge.
+	 */
+	flags = src->flags;
+	ingress = 0;
+	if (c->hook != NF_INET_LOCAL_IN) {
+		flags |= dst->flags;
+		ingress = dst->row[WEIR_INGRESS];
+	}
 	if ((flags & WEIR_ADDR_UNKNOWN) && !config.unknown_allow) {
 		o->reason = WEIR_R_UNKNOWN_POD;
 		return false;
 	}
 	o->reason = WEIR_R_POLICY;
 	*which = WEIR_C_UNRESTRICTED;
-	if (src->row[WEIR_EGRESS] || dst->row[WEIR_INGRESS]) {
+	if (src->row[WEIR_EGRESS] || ingress) {
 		*which = WEIR_C_ALLOWED;
-		if (!judge_rows(v, src, dst, port_key(c->proto, c->dport), o))
+		if (!judge_rows(v, src, dst, src->row[WEIR_EGRESS], ingress,
+				port_key(c->proto, c->dport), o))
 			return false;
 	}
-	return c->proto != IPPROTO_TCP || !picked_up(ct, info) || judge_reversed(v, c, src, dst, o);
+	return c->proto != IPPROTO_TCP || c->hook != NF_INET_FORWARD || !picked_up(ct, info) ||
+	       judge_reversed(v, c, src, dst, o);
 }
 
 static __always_inline int judge_connection(struct bpf_nf_ctx *ctx, struct nf_conn *ct, __u32 info,

@@ -38,15 +38,15 @@ static void print_line(struct printing *p, const struct wr_value *v)
 		      text_of(v, "verdict"), wr_out_colour(p->out, WR_PLAIN), text_of(v, "from"),
 		      text_of(v, "to"), text_of(v, "protocol"), text_of(v, "port"),
 		      wr_value_get(v, "cut") ? "  (live connection cut)" : "");
-	wr_out_printf(p->out, "      %s%s%s", wr_out_colour(p->out, WR_DIM), text_of(v, "direction"),
-		      *text_of(v, "direction") ? ": " : "");
+	wr_out_printf(p->out, "      %s%s%s", wr_out_colour(p->out, WR_DIM),
+		      text_of(v, "direction"), *text_of(v, "direction") ? ": " : "");
 	wr_out_text(p->out, text_of(v, "reason"));
 	if (*text_of(v, "file"))
 		wr_out_printf(p->out, " (%s:%s)", text_of(v, "file"), text_of(v, "line"));
 	if (near) {
-		wr_out_printf(p->out, "\n      near miss: %s rule %s at %s:%s: %s", text_of(near, "policy"),
-			      text_of(near, "rule"), text_of(near, "file"), text_of(near, "line"),
-			      text_of(near, "text"));
+		wr_out_printf(p->out, "\n      near miss: %s rule %s at %s:%s: %s",
+			      text_of(near, "policy"), text_of(near, "rule"), text_of(near, "file"),
+			      text_of(near, "line"), text_of(near, "text"));
 		if (*text_of(near, "mend"))
 			wr_out_printf(p->out, "\n      to allow it: %s", text_of(near, "mend"));
 	}
@@ -116,10 +116,11 @@ static const struct wr_option options[] = {
 const struct wr_command wr_lab_flows_command = {
 	.name = "flows",
 	.summary = "show the connections that were judged, and why",
-	.description = "New connections, allowed and denied, as the nodes' kernels reported them: time, "
-		       "source, destination, verdict, the policy, rule and line that allowed it, or the "
-		       "policies that isolate and the rule that nearly allowed it. Repetitions within a "
-		       "second are left out.",
+	.description =
+		"New connections, allowed and denied, as the nodes' kernels reported them: time, "
+		"source, destination, verdict, the policy, rule and line that allowed it, or the "
+		"policies that isolate and the rule that nearly allowed it. Repetitions within a "
+		"second are left out.",
 	.examples = "weir lab flows --denied\nweir lab flows --follow -o json\n",
 	.options = options,
 	.run = run_flows,

@@ -52,8 +52,10 @@ static int add_line(struct probing *pr, const char *file, uint32_t number, const
 		return rc;
 	const char *proto = text_of(v, "protocol");
 	int number_of = wr_proto_parse(proto ? proto : "TCP");
-	struct wr_lab_flow f = {.from = text_of(v, "from"), .to = text_of(v, "to"),
-				.port = text_of(v, "port"), .proto = (uint8_t)number_of};
+	struct wr_lab_flow f = {.from = text_of(v, "from"),
+				.to = text_of(v, "to"),
+				.port = text_of(v, "port"),
+				.proto = (uint8_t)number_of};
 	if (!f.from || !f.to || number_of < 0) {
 		wr_diag_add(pr->diags, WR_ERROR, mark, NULL, NULL,
 			    "a flow needs \"from\", \"to\" and a known \"protocol\"");
@@ -96,7 +98,8 @@ static int add_all(struct probing *pr)
 static int collect(struct probing *pr)
 {
 	const char *from = wr_arg_string(pr->args, "from"), *to = wr_arg_string(pr->args, "to");
-	const char *file = wr_arg_string(pr->args, "flows"), *proto = wr_arg_string(pr->args, "protocol");
+	const char *file = wr_arg_string(pr->args, "flows"),
+		   *proto = wr_arg_string(pr->args, "protocol");
 	if (wr_arg_given(pr->args, "family")) {
 		unsigned choice = wr_arg_choice(pr->args, "family");
 		if (choice != 1)
@@ -161,8 +164,10 @@ static void write_json(struct probing *pr, const struct wr_lab_result *results)
 
 static void write_table(struct probing *pr, const struct wr_lab_result *results)
 {
-	static const char *const head[] = {"FROM", "TO", "PROTOCOL", "PORT", "EXPECTED", "OBSERVED", ""};
-	WR_CLEANUP(table) struct wr_table *t = wr_table_new(7);
+	static const char *const head[] = {"FROM",     "TO",       "PROTOCOL", "PORT",
+					   "EXPECTED", "OBSERVED", ""};
+	WR_CLEANUP(table)
+	struct wr_table *t = wr_table_new(7);
 	struct wr_out *o = wr_out_new(STDOUT_FILENO, WR_TABLE);
 	size_t same = 0, skipped = 0;
 	if (!t || !o)
@@ -185,8 +190,8 @@ static void write_table(struct probing *pr, const struct wr_lab_result *results)
 		skipped += !seen;
 	}
 	wr_table_write(t, o);
-	wr_out_printf(o, "%zu agree, %zu disagree, %zu skipped\n", same, pr->flows.n - same - skipped,
-		      skipped);
+	wr_out_printf(o, "%zu agree, %zu disagree, %zu skipped\n", same,
+		      pr->flows.n - same - skipped, skipped);
 	(void)wr_out_finish(o, 0);
 }
 
@@ -238,10 +243,12 @@ static const struct wr_option options[] = {
 	{"to", 0, WR_OPT_STRING, .value = "Y",
 	 .help = "destination: as --from, or service/namespace/name"},
 	{"port", 0, WR_OPT_STRING, .value = "N|NAME", .help = "destination port"},
-	{"protocol", 0, WR_OPT_STRING, .value = "PROTO", .fallback = "TCP", .help = "TCP, UDP or ICMP"},
+	{"protocol", 0, WR_OPT_STRING, .value = "PROTO", .fallback = "TCP",
+	 .help = "TCP, UDP or ICMP"},
 	{"flows", 0, WR_OPT_STRING, .value = "FILE",
 	 .help = "flows to try, one JSON object a line, as weir eval --flows; - for stdin"},
-	{"all", 0, WR_OPT_FLAG, .help = "every pair of pods, with the ports that are declared (the default)"},
+	{"all", 0, WR_OPT_FLAG,
+	 .help = "every pair of pods, with the ports that are declared (the default)"},
 	{"family", 0, WR_OPT_CHOICE, .value = "FAMILY", .choices = families,
 	 .help = "ipv4, ipv6 or both; else IPv4, or as the addresses say"},
 	WR_OPTION_OUTPUT_TABLE_JSON,
@@ -251,8 +258,9 @@ static const struct wr_option options[] = {
 const struct wr_command wr_lab_probe_command = {
 	.name = "probe",
 	.summary = "send real packets and compare with what the engine expects",
-	.description = "Tries all flows at once and prints for each what the engine expects and what was "
-		       "observed. Exit status: 0 all agree, 1 some do not, 2 error.",
+	.description =
+		"Tries all flows at once and prints for each what the engine expects and what was "
+		"observed. Exit status: 0 all agree, 1 some do not, 2 error.",
 	.examples = "weir lab probe\n"
 		    "weir lab probe --from shop/web --to shop/db --port 5432\n"
 		    "weir lab probe --from utils/ping --to service/shop/web --port 80 -o json\n",

@@ -137,14 +137,14 @@ static uint32_t slot_of(const struct wr_image *img, const struct wr_ip *ip)
 	uint64_t slot;
 	if (wr_map_get(img->by_key, &key, sizeof(key), &slot))
 		return (uint32_t)slot;
-	for (unsigned len = wr_family_bits(ip->family) + 1; len-- > 0;) {
-		struct wr_cidr c = {.ip = *ip, .len = (uint8_t)len};
-		if (!img->lengths[ipv6][len])
-			continue;
-		c.ip = wr_cidr_first(&c);
-		key = wr_slot_key_prefix(&c);
-		if (wr_map_get(img->by_key, &key, sizeof(key), &slot))
+	key.host = 0;
+	for (unsigned len = wr_family_bits(ip->family);; len--) {
+		key.len = (uint8_t)len;
+		if (img->lengths[ipv6][len] && wr_map_get(img->by_key, &key, sizeof(key), &slot))
 			return (uint32_t)slot;
+		if (!len)
+			break;
+		key.b[(len - 1) / 8] &= (uint8_t)~(0x80u >> ((len - 1) % 8));
 	}
 	return ipv6 ? WEIR_SLOT_WORLD6 : WEIR_SLOT_WORLD4;
 }

@@ -48,8 +48,8 @@ static int pod_signature(const struct port_names *pn, const struct wr_pod *pod, 
 			continue;
 		for (size_t k = 0; k < pn->names.n; k++)
 			if (!strcmp(pn->names.items[k], pod->ports[i].name))
-				out[(*n)++] = (uint64_t)k << 32 | WR_KEY(pod->ports[i].proto,
-									 pod->ports[i].port);
+				out[(*n)++] = (uint64_t)k << 32 |
+					      WR_KEY(pod->ports[i].proto, pod->ports[i].port);
 	}
 	return 0;
 }
@@ -111,7 +111,7 @@ void port_names_free(struct port_names *pn)
 /* ---- partition ---- */
 
 struct partition {
-	uint32_t *of, n; /* class of every entity; number of classes */
+	uint32_t *of, n;                        /* class of every entity; number of classes */
 	uint32_t *size, *hit, *split, *touched; /* by class; scratch of one split */
 };
 
@@ -196,7 +196,8 @@ int classes_build(struct classes *cl, const struct population *pop, struct selec
 			partition_split(&pt, sel->atoms.items[i].members,
 					sel->atoms.items[i].n_members);
 	for (size_t i = 0; i < sel->atoms.n; i++)
-		if (sel->atoms.items[i].is_peer && atom_classes(&sel->atoms.items[i], &pt, arena) < 0)
+		if (sel->atoms.items[i].is_peer &&
+		    atom_classes(&sel->atoms.items[i], &pt, arena) < 0)
 			return -ENOMEM;
 	cl->of = pt.of;
 	cl->n = pt.n;

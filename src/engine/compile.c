@@ -41,7 +41,8 @@ static int build(struct wr_program *p)
 	if (!rc)
 		rc = selection_build(&p->sel, p->world, p->arena);
 	if (!rc)
-		rc = selection_members(&p->sel, p->world, &p->pop, p->opts.ipblocks_skip_pods, p->arena);
+		rc = selection_members(&p->sel, p->world, &p->pop, p->opts.ipblocks_skip_pods,
+				       p->arena);
 	if (!rc)
 		rc = port_names_build(&p->names, p->world, p->arena);
 	if (!rc)
@@ -53,8 +54,8 @@ static int build(struct wr_program *p)
 	return rc;
 }
 
-int wr_compile(struct wr_world *w, const struct wr_compile_opts *opts, const struct wr_program *prev,
-	       struct wr_program **out)
+int wr_compile(struct wr_world *w, const struct wr_compile_opts *opts,
+	       const struct wr_program *prev, struct wr_program **out)
 {
 	(void)prev;
 	struct wr_program *p = calloc(1, sizeof(*p));
@@ -207,7 +208,8 @@ static inline void judge(const struct wr_program *p, const struct wr_side *subje
 }
 
 /* A Pod reaches itself without leaving; a workload's entry stands for several. */
-static bool is_self(const struct wr_program *p, const struct wr_side *src, const struct wr_side *dst)
+static bool is_self(const struct wr_program *p, const struct wr_side *src,
+		    const struct wr_side *dst)
 {
 	return src->pod != WR_NONE && src->pod == dst->pod &&
 	       p->world->pods[src->pod].kind == WR_KIND_POD;

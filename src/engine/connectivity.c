@@ -27,7 +27,7 @@ struct wr_connectivity {
 	WR_VEC(struct wr_conn_edge) edges;
 	WR_VEC(struct key_ranges) ports; /* 0: nothing */
 	struct wr_map *ports_index;
-	struct wr_map *both; /* (port set, port set) to ports */
+	struct wr_map *both;   /* (port set, port set) to ports */
 	struct wr_map *merged; /* (ports, ports) to their union */
 };
 
@@ -40,7 +40,7 @@ struct wr_connectivity {
 struct member {
 	uint32_t node;
 	struct wr_identity id;
-	uint32_t pod, host; /* WR_NONE: none; host: the node that it is */
+	uint32_t pod, host;        /* WR_NONE: none; host: the node that it is */
 	enum wr_direction told_by; /* ranges: sources are told apart by ingress rows */
 };
 
@@ -48,7 +48,7 @@ struct builder {
 	struct wr_connectivity *c;
 	const struct wr_program *p;
 	WR_VEC(struct member) members; /* of one node contiguous */
-	uint32_t *first;	       /* member of every node; n + 1 */
+	uint32_t *first;               /* member of every node; n + 1 */
 	bool six;
 };
 
@@ -58,7 +58,8 @@ static int intern_ports(struct wr_connectivity *c, const struct wr_key_range *it
 			uint32_t *out)
 {
 	bool created;
-	uint64_t *slot = wr_map_slot(c->ports_index, items, n * sizeof(*items), c->ports.n, &created);
+	uint64_t *slot = wr_map_slot(c->ports_index, items, n * sizeof(*items), c->ports.n,
+				     &created);
 	if (!slot)
 		return -ENOMEM;
 	*out = (uint32_t)*slot;
@@ -174,8 +175,9 @@ static int add_workload(struct builder *b, struct wr_map *seen, const struct wr_
 	*node = (uint32_t)*slot;
 	if (!created)
 		return 0;
-	return wr_vec_push(&c->nodes,
-			   (struct wr_conn_node){.ns = pod->ns, .name = name, .kind = kind, .text = text});
+	return wr_vec_push(
+		&c->nodes,
+		(struct wr_conn_node){.ns = pod->ns, .name = name, .kind = kind, .text = text});
 }
 
 static int compare_member(const void *pa, const void *pb)
@@ -291,7 +293,8 @@ static int name_ranges(struct builder *b)
 		struct wr_conn_node *n = &b->c->nodes.items[i];
 		if (n->text)
 			continue;
-		n->text = wr_arena_printf(b->c->arena, "%s-%s[External]", wr_ip_format(&n->first, first),
+		n->text = wr_arena_printf(b->c->arena, "%s-%s[External]",
+					  wr_ip_format(&n->first, first),
 					  wr_ip_format(&n->last, last));
 		if (!n->text)
 			return -ENOMEM;
@@ -419,9 +422,10 @@ static const char *protocol_text(struct wr_arena *a, const char *text, const str
 		first = first < WR_KEY(proto, 1) ? 1 : first & 0xffff;
 		last = last > WR_KEY(proto, 0xffff) ? 0xffff : last & 0xffff;
 		const char *space = *name ? " " : "";
-		text = first == last ? wr_arena_printf(a, "%s%s%s%s%u", text, separator, name, space, first)
-				     : wr_arena_printf(a, "%s%s%s%s%u-%u", text, separator, name, space,
-						       first, last);
+		text = first == last ? wr_arena_printf(a, "%s%s%s%s%u", text, separator, name,
+						       space, first)
+				     : wr_arena_printf(a, "%s%s%s%s%u-%u", text, separator, name,
+						       space, first, last);
 		separator = ",";
 		name = "";
 	}

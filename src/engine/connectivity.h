@@ -39,5 +39,6 @@ const struct wr_conn_node *wr_connectivity_nodes(const struct wr_connectivity *c
 /* Sorted by the text of source, then destination. */
 const struct wr_conn_edge *wr_connectivity_edges(const struct wr_connectivity *c, uint64_t *n);
 /* The ranges of an edge's ports number, and their text ("All Connections", "TCP 80,8000-9000,UDP 53"). */
-const struct wr_key_range *wr_connectivity_ports(const struct wr_connectivity *c, uint32_t ports, uint32_t *n);
+const struct wr_key_range *wr_connectivity_ports(const struct wr_connectivity *c, uint32_t ports,
+						 uint32_t *n);
 const char *wr_connectivity_ports_text(const struct wr_connectivity *c, uint32_t ports);

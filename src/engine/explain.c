@@ -19,7 +19,7 @@ static bool rule_peer(const struct connection *c, const struct wr_rule *r,
 	if (r->any_peer)
 		return true;
 	for (uint32_t i = 0; i < r->n_peers; i++)
-		if (match_peer(c, &r->peers[i], side) == MATCH_YES) {
+		if (wr_match_peer(c, &r->peers[i], side) == MATCH_YES) {
 			*peer = i;
 			return true;
 		}
@@ -32,7 +32,7 @@ static bool rule_port(const struct connection *c, const struct wr_rule *r, uint3
 	if (r->any_port)
 		return true;
 	for (uint32_t i = 0; i < r->n_ports; i++)
-		if (match_port(c, &r->ports[i]) == PORT_YES) {
+		if (wr_match_port(c, &r->ports[i]) == PORT_YES) {
 			*port = i;
 			return true;
 		}
@@ -96,7 +96,7 @@ static int walk_tier(const struct connection *c, uint32_t first, uint32_t *next,
 	uint32_t i = first;
 	for (; i < w->n_policies && w->policies[i].tier == tier; i++) {
 		const struct wr_policy *pol = &w->policies[i];
-		if (!match_subject(c->p, pol, subject))
+		if (!wr_match_subject(c->p, pol, subject))
 			continue;
 		if (tier == WR_TIER_NETWORKPOLICY) {
 			if (!pol->isolates[out->dir])
@@ -144,19 +144,20 @@ static int explain_direction(const struct connection *c, enum wr_direction dir,
 		.kind = WR_BY_DEFAULT, .dir = dir, .policy = WR_NONE, .rule = WR_NONE};
 	if (same_pod(c)) {
 		out->author.kind = WR_BY_SELF;
-		return reason_text(c, arena, out);
+		return wr_reason_text(c, arena, out);
 	}
 	if (dir == WR_INGRESS && own_node(c)) {
 		out->author.kind = WR_BY_NODE;
-		return reason_text(c, arena, out);
+		return wr_reason_text(c, arena, out);
 	}
 	enum outcome outcome = UNDECIDED;
 	int rc = 0;
-	for (uint32_t i = 0, next; i < c->p->world->n_policies && outcome != DECIDED && !rc; i = next)
+	for (uint32_t i = 0, next; i < c->p->world->n_policies && outcome != DECIDED && !rc;
+	     i = next)
 		rc = walk_tier(c, i, &next, subject, peer, out, &outcome, arena);
 	if (!rc && out->author.kind == WR_BY_ISOLATION)
-		rc = find_misses(c, peer, arena, out);
-	return rc ? rc : reason_text(c, arena, out);
+		rc = wr_find_misses(c, peer, arena, out);
+	return rc ? rc : wr_reason_text(c, arena, out);
 }
 
 int wr_explain(const struct wr_program *p, const struct wr_side *src, const struct wr_side *dst,

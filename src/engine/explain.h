@@ -23,10 +23,10 @@ enum wr_miss_kind {
 struct wr_near_miss {
 	enum wr_miss_kind kind;
 	uint32_t policy, rule;
-	uint32_t peer, port;   /* index in the rule, WR_NONE: any */
-	struct wr_mark mark;   /* the line to look at */
-	const char *text;      /* "allows TCP 8080, the connection is TCP 80" */
-	const char *mend;      /* one line that would allow it, or NULL */
+	uint32_t peer, port; /* index in the rule, WR_NONE: any */
+	struct wr_mark mark; /* the line to look at */
+	const char *text;    /* "allows TCP 8080, the connection is TCP 80" */
+	const char *mend;    /* one line that would allow it, or NULL */
 };
 
 struct wr_reason {

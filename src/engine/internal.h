@@ -29,7 +29,7 @@ struct population {
 	uint32_t n_prefixes;
 	uint32_t *by_ip; /* endpoints with an address, sorted by it */
 	uint32_t n_by_ip;
-	struct wr_map *ip_index; /* address (family + 16 bytes) to endpoint */
+	struct wr_map *ip_index;             /* address (family + 16 bytes) to endpoint */
 	uint32_t world4, world6, n_entities; /* entity numbers of "everything else"; their count */
 };
 
@@ -42,17 +42,17 @@ uint32_t population_find_prefix(const struct population *pop, const struct wr_ip
 void population_ip_range(const struct population *pop, const struct wr_cidr *c, uint32_t *first,
 			 uint32_t *end);
 /* Range [*first, *end) of prefixes that a prefix covers. */
-void population_prefix_range(const struct population *pop, const struct wr_cidr *c,
-			     uint32_t *first, uint32_t *end);
+void population_prefix_range(const struct population *pop, const struct wr_cidr *c, uint32_t *first,
+			     uint32_t *end);
 
 /* ---- select.c ---- */
 
 /* A set of entities that some peer or subject names; of equal ones there is one. */
 struct atom {
-	const struct wr_peer *peer; /* one of those that it came from */
-	bool is_peer; /* of some rule; subjects alone do not tell peers apart */
+	const struct wr_peer *peer;   /* one of those that it came from */
+	bool is_peer;                 /* of some rule; subjects alone do not tell peers apart */
 	const struct wr_bitset *pods; /* WR_PEER_PODS: without hostNetwork pods */
-	uint32_t *members;	      /* entities */
+	uint32_t *members;            /* entities */
 	uint32_t n_members;
 	uint32_t *classes; /* of the members, each once (classes.c) */
 	uint32_t n_classes;
@@ -60,7 +60,7 @@ struct atom {
 
 struct selection {
 	WR_VEC(struct atom) atoms;
-	struct wr_map *index;	/* peer's content to atom */
+	struct wr_map *index;             /* peer's content to atom */
 	struct wr_bitset **selector_pods; /* by selector id, NULL: not yet */
 	struct wr_bitset **selector_namespaces;
 	struct label_index *pod_index, *ns_index;
@@ -83,8 +83,8 @@ int selection_members(struct selection *sel, const struct wr_world *w, const str
  * there is one. Signature 0: none (addresses outside, too).
  */
 struct port_names {
-	WR_VEC(const char *) names; /* used by some rule, interned */
-	uint32_t *signature;	    /* by pod */
+	WR_VEC(const char *) names;           /* used by some rule, interned */
+	uint32_t *signature;                  /* by pod */
 	WR_VEC(const struct wr_pod *) sample; /* a pod of each signature; sample[0] is NULL */
 };
 
@@ -119,13 +119,25 @@ struct key_span {
 
 struct port_sets {
 	struct wr_arena *arena;
-	WR_VEC(struct spans { const struct span *items; uint32_t n; }) canvases;
+	WR_VEC(struct spans {
+		const struct span *items;
+		uint32_t n;
+	})
+	canvases;
 	struct wr_map *canvas_index;
-	WR_VEC(struct cover { const struct key_span *items; uint32_t n; }) covers;
+	WR_VEC(struct cover {
+		const struct key_span *items;
+		uint32_t n;
+	})
+	covers;
 	struct wr_map *cover_index;
-	struct wr_map *memo; /* (canvas, cover, paint, author) to canvas */
+	struct wr_map *memo;       /* (canvas, cover, paint, author) to canvas */
 	WR_VEC(uint32_t) final_of; /* by canvas: final port set + 1; 0: not yet */
-	WR_VEC(struct final_set { const struct wr_range *items; uint32_t n; }) finals;
+	WR_VEC(struct final_set {
+		const struct wr_range *items;
+		uint32_t n;
+	})
+	finals;
 	struct wr_map *final_index;
 };
 
@@ -151,7 +163,7 @@ struct row {
 	uint32_t n_policies;
 	enum wr_direction dir;
 	uint32_t signature; /* of the subject's named ports where they matter, else 0 */
-	uint32_t *sets;	    /* by class */
+	uint32_t *sets;     /* by class */
 };
 
 struct row_table {

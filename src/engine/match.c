@@ -43,8 +43,8 @@ static enum peer_match match_block(const struct connection *c, const struct wr_p
 	return MATCH_YES;
 }
 
-enum peer_match match_peer(const struct connection *c, const struct wr_peer *peer,
-			   const struct wr_side *side)
+enum peer_match wr_match_peer(const struct connection *c, const struct wr_peer *peer,
+			      const struct wr_side *side)
 {
 	const struct wr_world *w = c->p->world;
 	switch (peer->kind) {
@@ -60,8 +60,8 @@ enum peer_match match_peer(const struct connection *c, const struct wr_peer *pee
 	return MATCH_NO;
 }
 
-bool match_subject(const struct wr_program *p, const struct wr_policy *policy,
-		   const struct wr_side *side)
+bool wr_match_subject(const struct wr_program *p, const struct wr_policy *policy,
+		      const struct wr_side *side)
 {
 	if (side->pod == WR_NONE || p->world->pods[side->pod].host_network)
 		return false;
@@ -86,7 +86,7 @@ static enum port_match match_name(const struct connection *c, const struct wr_po
 	return best;
 }
 
-enum port_match match_port(const struct connection *c, const struct wr_port *port)
+enum port_match wr_match_port(const struct connection *c, const struct wr_port *port)
 {
 	bool proto = port->proto == c->proto, number = true;
 	if (!wr_proto_has_ports(c->proto))

@@ -16,20 +16,20 @@ struct connection {
 /* How far a peer holds a side; MATCH_YES is all the way. */
 enum peer_match {
 	MATCH_YES,
-	MATCH_LABELS,	 /* the namespace is right, the labels are not */
+	MATCH_LABELS,    /* the namespace is right, the labels are not */
 	MATCH_NAMESPACE, /* labels right, but the peer stays in its own namespace */
 	MATCH_NS_LABELS, /* labels right, the namespace's labels are not */
-	MATCH_EXCEPT,	 /* inside the ipBlock, but in an except */
-	MATCH_OUTSIDE,	 /* an ipBlock elsewhere */
-	MATCH_NO	 /* more than one thing is missing, or it cannot match */
+	MATCH_EXCEPT,    /* inside the ipBlock, but in an except */
+	MATCH_OUTSIDE,   /* an ipBlock elsewhere */
+	MATCH_NO         /* more than one thing is missing, or it cannot match */
 };
 
-enum peer_match match_peer(const struct connection *c, const struct wr_peer *peer,
-			   const struct wr_side *side);
+enum peer_match wr_match_peer(const struct connection *c, const struct wr_peer *peer,
+			      const struct wr_side *side);
 
 /* Whether a policy's subject is this side's pod. */
-bool match_subject(const struct wr_program *p, const struct wr_policy *policy,
-		   const struct wr_side *side);
+bool wr_match_subject(const struct wr_program *p, const struct wr_policy *policy,
+		      const struct wr_side *side);
 
 enum port_match {
 	PORT_YES,
@@ -40,4 +40,4 @@ enum port_match {
 	PORT_NO
 };
 
-enum port_match match_port(const struct connection *c, const struct wr_port *port);
+enum port_match wr_match_port(const struct connection *c, const struct wr_port *port);

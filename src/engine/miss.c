@@ -17,9 +17,9 @@
 
 /* The nearest first: what is cheapest to mend, and most often meant. */
 static const uint8_t nearness[] = {
-	[WR_MISS_NAMESPACE] = 0, [WR_MISS_PORT] = 1,	 [WR_MISS_PROTOCOL] = 2,
+	[WR_MISS_NAMESPACE] = 0,  [WR_MISS_PORT] = 1,     [WR_MISS_PROTOCOL] = 2,
 	[WR_MISS_NAMED_PORT] = 3, [WR_MISS_NO_PORTS] = 4, [WR_MISS_LABELS] = 5,
-	[WR_MISS_NS_LABELS] = 6,  [WR_MISS_EXCEPT] = 7,	  [WR_MISS_IPBLOCK] = 8,
+	[WR_MISS_NS_LABELS] = 6,  [WR_MISS_EXCEPT] = 7,   [WR_MISS_IPBLOCK] = 8,
 };
 
 static const char *port_words(const struct wr_port *port, struct wr_arena *a)
@@ -67,15 +67,22 @@ static bool port_miss(const struct connection *c, const struct wr_rule *r, struc
 		     {PORT_NO, WR_MISS_PORT}};
 	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
 		for (uint32_t i = 0; i < r->n_ports; i++)
-			if (match_port(c, &r->ports[i]) == order[o].match) {
+			if (wr_match_port(c, &r->ports[i]) == order[o].match) {
 				m->kind = order[o].kind;
 				m->port = i;
 				m->mark = r->ports[i].mark;
 				const char *rule = port_words(&r->ports[i], a);
 				const char *conn = connection_words(c, a);
-				m->text = rule && conn ? wr_arena_printf(a, "the peer matches, but it allows %s%s, not %s", rule,
-									 r->n_ports > 1 ? " and other ports" : "", conn)
-						       : NULL;
+				m->text = rule && conn
+						  ? wr_arena_printf(a,
+								    "the peer matches, but it "
+								    "allows %s%s, not %s",
+								    rule,
+								    r->n_ports > 1
+									    ? " and other ports"
+									    : "",
+								    conn)
+						  : NULL;
 				return true;
 			}
 	return false;
@@ -125,8 +132,9 @@ static const char *labels_mend(const struct wr_world *w, uint32_t selector, cons
 			for (size_t v = 0; v < req.n; v++)
 				in |= labels[k].pair == req.pairs[v];
 		if (!in && src->n)
-			return wr_arena_printf(a, "%s needs the label %s: \"%s\"%s", whose, src->key,
-					       src->values[0], src->n > 1 ? " (or another that it lists)" : "");
+			return wr_arena_printf(a, "%s needs the label %s: \"%s\"%s", whose,
+					       src->key, src->values[0],
+					       src->n > 1 ? " (or another that it lists)" : "");
 	}
 	return NULL;
 }
@@ -149,8 +157,9 @@ static void peer_words(const struct connection *c, const struct wr_policy *pol,
 {
 	const struct wr_world *w = c->p->world;
 	char ip[WR_IP_TEXT];
-	const char *who = side->pod != WR_NONE ? pod_words(c, side, a)
-					       : wr_arena_printf(a, "%s", wr_ip_format(&side->ip, ip));
+	const char *who = side->pod != WR_NONE
+				  ? pod_words(c, side, a)
+				  : wr_arena_printf(a, "%s", wr_ip_format(&side->ip, ip));
 	const struct wr_pod *pod = side->pod != WR_NONE ? &w->pods[side->pod] : NULL;
 	switch (m->kind) {
 	case WR_MISS_NAMESPACE:
@@ -161,9 +170,11 @@ static void peer_words(const struct connection *c, const struct wr_policy *pol,
 		m->mend = namespace_mend(c, side, a);
 		break;
 	case WR_MISS_NS_LABELS:
-		m->text = wr_arena_printf(a, "the labels of %s match, but namespace %s is not in %s", who,
-					  pod->ns, selector_words(w, peer->ns_selector, a));
-		m->mend = labels_mend(w, peer->ns_selector, wr_arena_printf(a, "namespace %s", pod->ns),
+		m->text = wr_arena_printf(a,
+					  "the labels of %s match, but namespace %s is not in %s",
+					  who, pod->ns, selector_words(w, peer->ns_selector, a));
+		m->mend = labels_mend(w, peer->ns_selector,
+				      wr_arena_printf(a, "namespace %s", pod->ns),
 				      w->namespaces[pod->ns_index].labels,
 				      w->namespaces[pod->ns_index].n_labels, a);
 		break;
@@ -173,8 +184,8 @@ static void peer_words(const struct connection *c, const struct wr_policy *pol,
 		m->mend = labels_mend(w, peer->pod_selector, who, pod->labels, pod->n_labels, a);
 		break;
 	case WR_MISS_EXCEPT:
-		m->text = wr_arena_printf(a, "%s lies in its ipBlock %s, but in an except of it", who,
-					  blocks_words(peer, a));
+		m->text = wr_arena_printf(a, "%s lies in its ipBlock %s, but in an except of it",
+					  who, blocks_words(peer, a));
 		break;
 	case WR_MISS_IPBLOCK:
 		m->text = wr_arena_printf(a, "%s does not lie in its ipBlock %s", who,
@@ -202,7 +213,7 @@ static bool peer_miss(const struct connection *c, const struct wr_policy *pol,
 		     {MATCH_OUTSIDE, WR_MISS_IPBLOCK}};
 	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
 		for (uint32_t i = 0; i < r->n_peers; i++)
-			if (match_peer(c, &r->peers[i], side) == order[o].match) {
+			if (wr_match_peer(c, &r->peers[i], side) == order[o].match) {
 				m->kind = order[o].kind;
 				m->peer = i;
 				m->mark = r->peers[i].mark;
@@ -218,7 +229,7 @@ static bool any_peer_matches(const struct connection *c, const struct wr_rule *r
 			     const struct wr_side *side)
 {
 	for (uint32_t i = 0; i < r->n_peers; i++)
-		if (match_peer(c, &r->peers[i], side) == MATCH_YES)
+		if (wr_match_peer(c, &r->peers[i], side) == MATCH_YES)
 			return true;
 	return r->any_peer;
 }
@@ -226,7 +237,7 @@ static bool any_peer_matches(const struct connection *c, const struct wr_rule *r
 static bool any_port_matches(const struct connection *c, const struct wr_rule *r)
 {
 	for (uint32_t i = 0; i < r->n_ports; i++)
-		if (match_port(c, &r->ports[i]) == PORT_YES)
+		if (wr_match_port(c, &r->ports[i]) == PORT_YES)
 			return true;
 	return r->any_port;
 }
@@ -257,16 +268,18 @@ static int compare_misses(const void *pa, const void *pb)
 	return 0;
 }
 
-int find_misses(const struct connection *c, const struct wr_side *peer, struct wr_arena *arena,
-		struct wr_reason *out)
+int wr_find_misses(const struct connection *c, const struct wr_side *peer, struct wr_arena *arena,
+		   struct wr_reason *out)
 {
 	WR_VEC(struct wr_near_miss) all = {0};
 	int rc = 0;
 	for (uint32_t i = 0; i < out->n_isolating && !rc; i++) {
 		const struct wr_policy *pol = &c->p->world->policies[out->isolating[i]];
 		for (uint32_t r = 0; r < pol->n_rules[out->dir] && !rc; r++) {
-			struct wr_near_miss m = {
-				.policy = out->isolating[i], .rule = r, .peer = WR_NONE, .port = WR_NONE};
+			struct wr_near_miss m = {.policy = out->isolating[i],
+						 .rule = r,
+						 .peer = WR_NONE,
+						 .port = WR_NONE};
 			if (!rule_miss(c, pol, &pol->rules[out->dir][r], peer, &m, arena))
 				continue;
 			rc = m.text ? wr_vec_push(&all, m) : -ENOMEM;
@@ -289,7 +302,8 @@ int find_misses(const struct connection *c, const struct wr_side *peer, struct w
 
 static const char *policy_words(const struct wr_policy *p, struct wr_arena *a)
 {
-	return p->ns ? wr_arena_printf(a, "%s/%s", p->ns, p->name) : wr_arena_printf(a, "%s", p->name);
+	return p->ns ? wr_arena_printf(a, "%s/%s", p->ns, p->name)
+		     : wr_arena_printf(a, "%s", p->name);
 }
 
 static const char *isolation_words(const struct connection *c, const struct wr_reason *out,
@@ -304,7 +318,7 @@ static const char *isolation_words(const struct connection *c, const struct wr_r
 	return list ? wr_arena_printf(a, "isolated by %s, and no rule allows it", list) : NULL;
 }
 
-int reason_text(const struct connection *c, struct wr_arena *arena, struct wr_reason *out)
+int wr_reason_text(const struct connection *c, struct wr_arena *arena, struct wr_reason *out)
 {
 	const char *way = out->dir == WR_EGRESS ? "egress" : "ingress";
 	const struct wr_policy *pol;

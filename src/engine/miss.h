@@ -5,8 +5,8 @@
 #include "engine/match.h"
 
 /* Fills out->misses from the isolating policies' rules; 0 or -ENOMEM. */
-int find_misses(const struct connection *c, const struct wr_side *peer, struct wr_arena *arena,
-		struct wr_reason *out);
+int wr_find_misses(const struct connection *c, const struct wr_side *peer, struct wr_arena *arena,
+		   struct wr_reason *out);
 
 /* Fills out->text; 0 or -ENOMEM. */
-int reason_text(const struct connection *c, struct wr_arena *arena, struct wr_reason *out);
+int wr_reason_text(const struct connection *c, struct wr_arena *arena, struct wr_reason *out);

@@ -69,8 +69,8 @@ static int add_endpoints(struct population *pop, const struct wr_world *w, struc
 	pop->pod_endpoint[w->n_pods] = at;
 	for (uint32_t i = 0; i < w->n_nodes; i++)
 		for (size_t k = 0; k < w->nodes[i].n_ips; k++)
-			pop->endpoints[at++] =
-				(struct wr_endpoint){.ip = w->nodes[i].ips[k], .pod = WR_NONE, .node = i};
+			pop->endpoints[at++] = (struct wr_endpoint){
+				.ip = w->nodes[i].ips[k], .pod = WR_NONE, .node = i};
 	pop->n_endpoints = at;
 	return 0;
 }
@@ -119,7 +119,8 @@ static int compare_cidr(const struct wr_cidr *a, const struct wr_cidr *b)
 
 static int compare_prefix(const void *a, const void *b)
 {
-	return compare_cidr(&((const struct wr_prefix *)a)->cidr, &((const struct wr_prefix *)b)->cidr);
+	return compare_cidr(&((const struct wr_prefix *)a)->cidr,
+			    &((const struct wr_prefix *)b)->cidr);
 }
 
 typedef void peer_fn(void *ctx, const struct wr_peer *peer);
@@ -244,8 +245,8 @@ static uint32_t lower_prefix(const struct population *pop, const struct wr_cidr 
 	return lo;
 }
 
-void population_prefix_range(const struct population *pop, const struct wr_cidr *c,
-			     uint32_t *first, uint32_t *end)
+void population_prefix_range(const struct population *pop, const struct wr_cidr *c, uint32_t *first,
+			     uint32_t *end)
 {
 	/* one past the longest prefix at the last address */
 	struct wr_cidr beyond = {.ip = wr_cidr_last(c), .len = 255};

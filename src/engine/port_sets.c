@@ -50,7 +50,8 @@ static int intern_canvas(struct port_sets *ps, const struct span *items, uint32_
 	return 0;
 }
 
-static int intern_cover(struct port_sets *ps, const struct key_span *items, uint32_t n, uint32_t *out)
+static int intern_cover(struct port_sets *ps, const struct key_span *items, uint32_t n,
+			uint32_t *out)
 {
 	bool created;
 	int rc = intern(ps->cover_index, items, n * sizeof(*items), ps->covers.n, out, &created);
@@ -60,7 +61,8 @@ static int intern_cover(struct port_sets *ps, const struct key_span *items, uint
 	return copy ? wr_vec_push(&ps->covers, (struct cover){copy, n}) : -ENOMEM;
 }
 
-static int intern_final(struct port_sets *ps, const struct wr_range *items, uint32_t n, uint32_t *out)
+static int intern_final(struct port_sets *ps, const struct wr_range *items, uint32_t n,
+			uint32_t *out)
 {
 	bool created;
 	int rc = intern(ps->final_index, items, n * sizeof(*items), ps->finals.n, out, &created);
@@ -195,7 +197,8 @@ typedef WR_VEC(struct span) span_vec;
 /* Appends, merged with the span before it where they are alike. */
 static int append(span_vec *out, uint32_t first, enum paint paint, uint32_t author)
 {
-	if (out->n && out->items[out->n - 1].paint == paint && out->items[out->n - 1].author == author)
+	if (out->n && out->items[out->n - 1].paint == paint &&
+	    out->items[out->n - 1].author == author)
 		return 0;
 	return wr_vec_push(out, (struct span){first, author, paint});
 }
@@ -236,7 +239,7 @@ static int paint_spans(struct port_sets *ps, uint32_t canvas, uint32_t cover, en
 				    &ps->covers.items[cover], paint, author);
 	}
 	if (!rc)
-		rc = intern_canvas(ps, new.items, (uint32_t)new.n, out);
+		rc = intern_canvas(ps, new.items, (uint32_t) new.n, out);
 	wr_vec_free(&new);
 	return rc;
 }
@@ -272,7 +275,7 @@ int port_sets_reopen(struct port_sets *ps, uint32_t canvas, uint32_t *out)
 			    open ? WR_AUTHOR_DEFAULT : old.items[i].author);
 	}
 	if (!rc)
-		rc = intern_canvas(ps, new.items, (uint32_t)new.n, out);
+		rc = intern_canvas(ps, new.items, (uint32_t) new.n, out);
 	wr_vec_free(&new);
 	return rc;
 }
@@ -314,7 +317,7 @@ int port_sets_final(struct port_sets *ps, uint32_t canvas, uint32_t *out)
 				  decided ? s->author : WR_AUTHOR_DEFAULT);
 	}
 	if (!rc)
-		rc = intern_final(ps, new.items, (uint32_t)new.n, out);
+		rc = intern_final(ps, new.items, (uint32_t) new.n, out);
 	if (!rc)
 		ps->final_of.items[canvas] = *out + 1;
 	wr_vec_free(&new);
@@ -339,7 +342,7 @@ int port_sets_both(struct port_sets *ps, uint32_t a, uint32_t b, uint32_t *out)
 		k += end_s == at;
 	}
 	if (!rc)
-		rc = intern_final(ps, new.items, (uint32_t)new.n, out);
+		rc = intern_final(ps, new.items, (uint32_t) new.n, out);
 	wr_vec_free(&new);
 	return rc;
 }

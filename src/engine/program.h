@@ -36,8 +36,8 @@ struct wr_compile_opts {
  * earlier world, of which unchanged parts are reused (the result does not
  * depend on it). 0, -ENOMEM, -E2BIG past a bound of the tables.
  */
-int wr_compile(struct wr_world *w, const struct wr_compile_opts *opts, const struct wr_program *prev,
-	       struct wr_program **out);
+int wr_compile(struct wr_world *w, const struct wr_compile_opts *opts,
+	       const struct wr_program *prev, struct wr_program **out);
 struct wr_program *wr_program_ref(struct wr_program *p);
 void wr_program_unref(struct wr_program *p); /* takes NULL */
 
@@ -48,12 +48,13 @@ const struct wr_world *wr_program_world(const struct wr_program *p);
 struct wr_identity {
 	uint32_t class;
 	uint32_t row[2]; /* by enum wr_direction; 0: no policy selects */
-	uint32_t self;   /* port set for connections of the endpoint with itself by way of a Service */
+	uint32_t self; /* port set for connections of the endpoint with itself by way of a Service */
 };
 
 struct wr_endpoint {
-	struct wr_ip ip;     /* family 0: no address */
-	uint32_t pod, node;  /* index into the world, the other is WR_NONE; hostNetwork pods: see below */
+	struct wr_ip ip; /* family 0: no address */
+	uint32_t pod,
+		node; /* index into the world, the other is WR_NONE; hostNetwork pods: see below */
 	struct wr_identity id;
 };
 

@@ -111,8 +111,8 @@ static enum paint paint_of(enum wr_action action)
 static int cover_for(struct painter *pt, uint32_t signature, uint32_t *cover)
 {
 	if (!pt->covers[signature]) {
-		int rc = port_sets_cover(&pt->p->sets, pt->rule, pt->p->names.sample.items[signature],
-					 cover);
+		int rc = port_sets_cover(&pt->p->sets, pt->rule,
+					 pt->p->names.sample.items[signature], cover);
 		if (rc)
 			return rc;
 		pt->covers[signature] = *cover + 1;
@@ -179,7 +179,8 @@ static int paint_isolation(struct painter *pt, uint32_t first, uint32_t n)
 	for (uint32_t c = 0; c < pt->p->classes.n && !rc; c++) {
 		if (pt->state[c] != in) {
 			in = pt->state[c];
-			rc = port_sets_paint(&pt->p->sets, in, COVER_ALL, PAINT_DENY, pt->author, &out);
+			rc = port_sets_paint(&pt->p->sets, in, COVER_ALL, PAINT_DENY, pt->author,
+					     &out);
 		}
 		pt->state[c] = out;
 	}
@@ -255,7 +256,8 @@ static int applied_build(struct applied *ap, const struct wr_program *p, int dir
 	uint64_t total = 0;
 	for (uint32_t i = 0; i < w->n_policies; i++)
 		if (policy_acts(&w->policies[i], dir))
-			wr_bitset_each(p->sel.atoms.items[p->sel.subject[i]].pods, pod) {
+			wr_bitset_each(p->sel.atoms.items[p->sel.subject[i]].pods, pod)
+			{
 				ap->start[pod + 2]++;
 				total++;
 			}
@@ -291,7 +293,8 @@ static int intern_row(struct wr_program *p, struct row_table *table, const uint3
 	if (n)
 		memcpy(key + 2, policies, n * sizeof(*key));
 	bool created;
-	uint64_t *slot = wr_map_slot(table->index, key, (n + 2) * sizeof(*key), table->rows.n, &created);
+	uint64_t *slot = wr_map_slot(table->index, key, (n + 2) * sizeof(*key), table->rows.n,
+				     &created);
 	if (!slot)
 		return -ENOMEM;
 	*out = (uint32_t)*slot;

@@ -106,18 +106,17 @@ static const struct wr_bitset *peer_pods(struct selection *sel, const struct wr_
 	if (peer->ns_index != WR_NONE) {
 		add_namespace(out, &w->namespaces[peer->ns_index]);
 	} else if (peer->ns_selector != WR_NONE) {
-		const struct wr_bitset *ns = selector_set(sel->ns_index, sel->selector_namespaces, w,
-							  peer->ns_selector, arena);
+		const struct wr_bitset *ns = selector_set(sel->ns_index, sel->selector_namespaces,
+							  w, peer->ns_selector, arena);
 		if (!ns)
 			return NULL;
-		wr_bitset_each(ns, i)
-			add_namespace(out, &w->namespaces[i]);
+		wr_bitset_each(ns, i) add_namespace(out, &w->namespaces[i]);
 	} else {
 		wr_bitset_add_range(out, 0, w->n_pods);
 	}
 	if (peer->pod_selector != WR_NONE) {
-		const struct wr_bitset *pods =
-			selector_set(sel->pod_index, sel->selector_pods, w, peer->pod_selector, arena);
+		const struct wr_bitset *pods = selector_set(sel->pod_index, sel->selector_pods, w,
+							    peer->pod_selector, arena);
 		if (!pods)
 			return NULL;
 		wr_bitset_and(out, pods);
@@ -197,7 +196,8 @@ static int index_world(struct selection *sel, const struct wr_world *w, struct w
 	sel->pod_index = index_new(w, w->n_pods, arena);
 	sel->ns_index = index_new(w, w->n_namespaces, arena);
 	sel->selector_pods = wr_arena_array(arena, w->n_selectors, sizeof(struct wr_bitset *));
-	sel->selector_namespaces = wr_arena_array(arena, w->n_selectors, sizeof(struct wr_bitset *));
+	sel->selector_namespaces = wr_arena_array(arena, w->n_selectors,
+						  sizeof(struct wr_bitset *));
 	sel->host_network = wr_bitset_new(arena, w->n_pods);
 	if (!sel->pod_index || !sel->ns_index || !sel->selector_pods || !sel->selector_namespaces ||
 	    !sel->host_network)
@@ -242,14 +242,13 @@ void selection_free(struct selection *sel)
 static int pod_members(struct atom *atom, const struct population *pop, struct wr_arena *arena)
 {
 	uint32_t n = 0;
-	wr_bitset_each(atom->pods, i)
-		n += pop->pod_endpoint[i + 1] - pop->pod_endpoint[i];
+	wr_bitset_each(atom->pods, i) n += pop->pod_endpoint[i + 1] - pop->pod_endpoint[i];
 	atom->members = wr_arena_array(arena, n, sizeof(uint32_t));
 	if (!atom->members)
 		return -ENOMEM;
-	wr_bitset_each(atom->pods, i)
-		for (uint32_t e = pop->pod_endpoint[i]; e < pop->pod_endpoint[i + 1]; e++)
-			atom->members[atom->n_members++] = e;
+	wr_bitset_each(atom->pods, i) for (uint32_t e = pop->pod_endpoint[i];
+					   e < pop->pod_endpoint[i + 1]; e++)
+		atom->members[atom->n_members++] = e;
 	return 0;
 }
 

@@ -77,7 +77,8 @@ static void outside_hosts(const struct wr_lab_state *st, struct wr_buf *out)
 
 int wr_lab_dns_write(const struct wr_lab *lab, struct wr_diags *diags)
 {
-	WR_CLEANUP(buf) struct wr_buf hosts = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf hosts = {0};
 	char path[WR_LAB_PATH];
 	for (uint32_t i = 0; i < lab->world->n_services; i++)
 		service_hosts(lab, &lab->world->services[i], &hosts);
@@ -87,9 +88,11 @@ int wr_lab_dns_write(const struct wr_lab *lab, struct wr_diags *diags)
 						  hosts.data ? hosts.data : "", hosts.n, false);
 	if (rc)
 		return wr_lab_error(diags, rc, "cannot write %s: %s", path, strerror(-rc));
-	const struct wr_lab_pod_alloc *dns = wr_lab_find_pod_alloc(lab->state, "kube-system", "kube-dns");
+	const struct wr_lab_pod_alloc *dns = wr_lab_find_pod_alloc(lab->state, "kube-system",
+								   "kube-dns");
 	if (dns && dns->server > 0)
-		(void)kill((pid_t)dns->server, SIGHUP); /* gone: it reads the file when it starts again */
+		(void)kill((pid_t)dns->server,
+			   SIGHUP); /* gone: it reads the file when it starts again */
 	return 0;
 }
 
@@ -99,9 +102,19 @@ const char *const *wr_lab_dns_argv(const struct wr_lab *lab, struct wr_arena *a)
 	const char *hosts = wr_arena_printf(a, "--addn-hosts=%s",
 					    wr_lab_path(path, lab->state->name, "hosts"));
 	const char *const fixed[] = {
-		"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file",
-		"--user=root", "--no-resolv", "--no-hosts", "--port=53", "--local=/#/",
-		"--local-ttl=0", "--log-facility=/dev/null", hosts, NULL,
+		"dnsmasq",
+		"--keep-in-foreground",
+		"--conf-file=/dev/null",
+		"--pid-file",
+		"--user=root",
+		"--no-resolv",
+		"--no-hosts",
+		"--port=53",
+		"--local=/#/",
+		"--local-ttl=0",
+		"--log-facility=/dev/null",
+		hosts,
+		NULL,
 	};
 	const char **argv = wr_arena_array(a, sizeof(fixed) / sizeof(fixed[0]), sizeof(*argv));
 	if (!hosts || !argv)
@@ -113,13 +126,14 @@ const char *const *wr_lab_dns_argv(const struct wr_lab *lab, struct wr_arena *a)
 int wr_lab_dns_resolv_conf(const struct wr_lab *lab, const char *ns, char *buf,
 			   struct wr_diags *diags)
 {
-	WR_CLEANUP(buf) struct wr_buf text = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf text = {0};
 	char file[300];
 	snprintf(file, sizeof(file), "resolv.conf.%s", ns);
 	wr_lab_path(buf, lab->state->name, file);
 	wr_buf_printf(&text,
-		      "nameserver " WR_LAB_DNS_IP "\nsearch %s.svc." DOMAIN " svc." DOMAIN " " DOMAIN
-		      "\noptions ndots:5 timeout:2 attempts:2\n",
+		      "nameserver " WR_LAB_DNS_IP "\nsearch %s.svc." DOMAIN " svc." DOMAIN
+		      " " DOMAIN "\noptions ndots:5 timeout:2 attempts:2\n",
 		      ns);
 	int rc = text.failed ? -ENOMEM : wr_lab_write_file(buf, text.data, text.n, false);
 	return rc ? wr_lab_error(diags, rc, "cannot write %s: %s", buf, strerror(-rc)) : 0;

@@ -133,9 +133,11 @@ static void put_reason(struct drain *d, const struct weir_event *e, const struct
 		       const struct wr_side *dst, struct wr_arena *a)
 {
 	struct wr_reason why[2];
-	const char *fixed = e->reason < sizeof(reasons) / sizeof(reasons[0]) ? reasons[e->reason] : NULL;
+	const char *fixed = e->reason < sizeof(reasons) / sizeof(reasons[0]) ? reasons[e->reason]
+									     : NULL;
 	if (fixed || e->generation != d->lab->state->generation[d->node]) {
-		put(d->out, "reason", fixed ? fixed : "judged by an earlier generation of policies");
+		put(d->out, "reason",
+		    fixed ? fixed : "judged by an earlier generation of policies");
 		return;
 	}
 	if (wr_explain(d->lab->program, src, dst, e->proto, e->dport, a, why) < 0) {
@@ -204,8 +206,10 @@ static int drain_here(struct drain *d, struct wr_diags *diags)
 static int drain_node(struct wr_lab *lab, uint32_t node, struct wr_buf *out, struct wr_diags *diags)
 {
 	char netns[WR_LAB_NETNS];
-	WR_CLEANUP(fd) int here = wr_netns_here();
-	WR_CLEANUP(fd) int there = wr_netns_open(wr_lab_node_netns(netns, lab->state, node));
+	WR_CLEANUP(fd)
+	int here = wr_netns_here();
+	WR_CLEANUP(fd)
+	int there = wr_netns_open(wr_lab_node_netns(netns, lab->state, node));
 	if (here < 0 || there < 0)
 		return here < 0 ? here : there;
 	struct drain d = {.lab = lab, .out = out, .node = node};
@@ -219,14 +223,16 @@ static int drain_node(struct wr_lab *lab, uint32_t node, struct wr_buf *out, str
 /* Keeps the newer half of a log that is full, from the beginning of a line on. */
 static int shorten(const char *path)
 {
-	WR_CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	WR_CLEANUP(fd)
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (st.st_size <= LOG_MAX)
 		return 0;
 	size_t size = (size_t)st.st_size / 2;
-	WR_CLEANUP(free) char *half = malloc(size + 1);
+	WR_CLEANUP(free)
+	char *half = malloc(size + 1);
 	if (!half)
 		return -ENOMEM;
 	ssize_t n = pread(fd, half, size, st.st_size - (off_t)size);
@@ -245,7 +251,8 @@ static int append_log(const struct wr_lab *lab, const struct wr_buf *lines)
 	int rc = shorten(wr_lab_path(path, lab->state->name, LOG_NAME));
 	if (rc)
 		return rc;
-	WR_CLEANUP(fd) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	WR_CLEANUP(fd)
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	for (size_t at = 0; at < lines->n;) {
@@ -259,7 +266,8 @@ static int append_log(const struct wr_lab *lab, const struct wr_buf *lines)
 
 int wr_lab_flows_drain(struct wr_lab *lab, struct wr_diags *diags)
 {
-	WR_CLEANUP(buf) struct wr_buf lines = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf lines = {0};
 	int rc = 0;
 	for (uint32_t i = 0; i < lab->state->n_nodes && !rc; i++)
 		rc = drain_node(lab, i, &lines, diags);

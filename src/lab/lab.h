@@ -19,7 +19,8 @@
 
 /* Addresses; N counts nodes from 1. */
 #define WR_LAB_NODE_NET4 "192.168.77.0/24" /* node N: 192.168.77.(10 + N); outside: .1 */
-#define WR_LAB_NODE_NET6 "fd00:77::/64"    /* node N: fd00:77::(10 + N), decimal digits; outside: ::1 */
+#define WR_LAB_NODE_NET6 \
+	"fd00:77::/64" /* node N: fd00:77::(10 + N), decimal digits; outside: ::1 */
 #define WR_LAB_POD_NET4 "10.244.0.0/16"    /* node N: 10.244.N.0/24 */
 #define WR_LAB_POD_NET6 "fd00:10:244::/48" /* node N: fd00:10:244:N::/64, N in hex */
 #define WR_LAB_SVC_NET4 "10.96.0.0/16"
@@ -30,7 +31,7 @@ struct wr_lab {
 	int lock; /* file descriptor */
 	struct wr_lab_state *state;
 	/* the world of the state, and its program for all nodes */
-	struct wr_input *input;   /* the objects that the lab makes */
+	struct wr_input *input;    /* the objects that the lab makes */
 	struct wr_input **batches; /* the applied documents, an input for each batch */
 	size_t n_batches;
 	uint32_t *live; /* objects of each document of the state that count */
@@ -103,7 +104,8 @@ int wr_lab_dns_write(const struct wr_lab *lab, struct wr_diags *diags);
 /* argv for the DNS pod's process, in the arena; it runs in the foreground in the pod's namespace. */
 const char *const *wr_lab_dns_argv(const struct wr_lab *lab, struct wr_arena *a);
 /* Writes the pod's resolv.conf and returns its path in buf of WR_LAB_PATH. */
-int wr_lab_dns_resolv_conf(const struct wr_lab *lab, const char *ns, char *buf, struct wr_diags *diags);
+int wr_lab_dns_resolv_conf(const struct wr_lab *lab, const char *ns, char *buf,
+			   struct wr_diags *diags);
 
 /* ---- serve.c: the process that answers in a pod ---- */
 
@@ -117,7 +119,8 @@ int wr_lab_serve(const char *name, const char *const *ports, size_t n);
 /* ---- probe.c: real packets ---- */
 
 struct wr_lab_flow {
-	const char *from, *to; /* ns/pod, ns/kind/name, service/ns/name (to), or an address; "outside" (from) */
+	const char *from,
+		*to; /* ns/pod, ns/kind/name, service/ns/name (to), or an address; "outside" (from) */
 	uint8_t proto;
 	const char *port; /* number or name; NULL for protocols without */
 	uint8_t family;   /* 0: IPv4 where both ends have it */

@@ -250,7 +250,8 @@ static int enter_source(struct attempt *a, const char **current)
 
 static int run_batch(struct wr_lab *lab, struct attempt *all, size_t n, unsigned ms)
 {
-	WR_CLEANUP(fd) int here = wr_netns_here();
+	WR_CLEANUP(fd)
+	int here = wr_netns_here();
 	if (here < 0)
 		return here;
 	const char *current = NULL;

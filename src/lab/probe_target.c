@@ -29,7 +29,8 @@ static uint32_t find_pod(const struct wr_lab *lab, const char *text)
 		return WR_NONE;
 	uint32_t pod = wr_world_find_pod(lab->world, ns, name, WR_KIND_COUNT);
 	for (uint32_t i = 0; i < lab->world->n_pods && pod == WR_NONE; i++)
-		if (!strcmp(lab->world->pods[i].ns, ns) && !strcmp(lab->world->pods[i].owner_name, name))
+		if (!strcmp(lab->world->pods[i].ns, ns) &&
+		    !strcmp(lab->world->pods[i].owner_name, name))
 			pod = i;
 	return pod;
 }
@@ -44,8 +45,8 @@ static const struct wr_ip *pod_ip(const struct wr_pod *pod, uint8_t family)
 
 static int no_such(struct wr_diags *diags, const char *what, const char *name)
 {
-	return wr_lab_error(diags, -EINVAL, "%s \"%s\": no such pod, Service or address in the lab", what,
-			    name);
+	return wr_lab_error(diags, -EINVAL, "%s \"%s\": no such pod, Service or address in the lab",
+			    what, name);
 }
 
 /* ---- source ---- */
@@ -74,7 +75,8 @@ static int source_ip(struct wr_lab *lab, const struct wr_ip *ip, const char *tex
 	}
 	if (side.pod != WR_NONE) {
 		const struct wr_pod *pod = &lab->world->pods[side.pod];
-		const struct wr_lab_pod_alloc *a = wr_lab_find_pod_alloc(lab->state, pod->ns, pod->name);
+		const struct wr_lab_pod_alloc *a = wr_lab_find_pod_alloc(lab->state, pod->ns,
+									 pod->name);
 		if (!a)
 			return no_such(diags, "from", text);
 		wr_lab_pod_netns(out->netns, lab->state, a->id);
@@ -119,7 +121,7 @@ static int source(struct wr_lab *lab, const struct wr_lab_flow *flow, uint8_t fa
 
 struct destination {
 	const struct wr_service *service; /* or NULL */
-	uint32_t pod;			  /* or WR_NONE */
+	uint32_t pod;                     /* or WR_NONE */
 	struct wr_ip ip;
 };
 
@@ -130,7 +132,8 @@ static const struct wr_service *find_service(const struct wr_lab *lab, const cha
 	bool named = text && sscanf(text, "service/%255[^/]/%255s", ns, name) == 2;
 	for (uint32_t i = 0; i < lab->world->n_services; i++) {
 		const struct wr_service *s = &lab->world->services[i];
-		const struct wr_lab_svc_alloc *a = wr_lab_find_svc_alloc(lab->state, s->ns, s->name);
+		const struct wr_lab_svc_alloc *a = wr_lab_find_svc_alloc(lab->state, s->ns,
+									 s->name);
 		if (named && !strcmp(s->ns, ns) && !strcmp(s->name, name))
 			return s;
 		if (ip && a && (wr_ip_equal(&a->ip4, ip) || wr_ip_equal(&a->ip6, ip)))
@@ -160,12 +163,14 @@ static int destination(struct wr_lab *lab, const struct wr_lab_flow *flow, uint8
 		const struct wr_lab_svc_alloc *a =
 			wr_lab_find_svc_alloc(lab->state, out->service->ns, out->service->name);
 		if (!a || !(family == WR_IPV6 ? a->ip6 : a->ip4).family)
-			return wr_lab_error(diags, -EINVAL, "%s has no address of that family", flow->to);
+			return wr_lab_error(diags, -EINVAL, "%s has no address of that family",
+					    flow->to);
 		out->ip = family == WR_IPV6 ? a->ip6 : a->ip4;
 		return 0;
 	}
 	out->pod = find_pod(lab, flow->to);
-	const struct wr_ip *ip = out->pod == WR_NONE ? NULL : pod_ip(&lab->world->pods[out->pod], family);
+	const struct wr_ip *ip = out->pod == WR_NONE ? NULL
+						     : pod_ip(&lab->world->pods[out->pod], family);
 	if (!ip)
 		return no_such(diags, "to", flow->to);
 	out->ip = *ip;

@@ -147,7 +147,8 @@ int wr_lab_services_assign(struct wr_lab *lab, struct wr_diags *diags)
 			continue;
 		int rc = assign_service(lab->state, svc);
 		if (rc)
-			return wr_lab_error(diags, rc, "no address or node port for Service %s/%s: %s",
+			return wr_lab_error(diags, rc,
+					    "no address or node port for Service %s/%s: %s",
 					    svc->ns, svc->name, strerror(-rc));
 	}
 	return 0;
@@ -190,8 +191,9 @@ static unsigned endpoint_chains(const struct wr_lab *lab, uint32_t svc, size_t p
 		if (!addr || !target)
 			continue;
 		wr_buf_printf(out, "\tchain ep_%u_%zu_%u_%u {\n", svc, port, family, n++);
-		wr_buf_printf(out, family == WR_IPV4 ? "\t\tip protocol %s dnat ip to %s:%u\n"
-						     : "\t\tmeta l4proto %s dnat ip6 to [%s]:%u\n",
+		wr_buf_printf(out,
+			      family == WR_IPV4 ? "\t\tip protocol %s dnat ip to %s:%u\n"
+						: "\t\tmeta l4proto %s dnat ip6 to [%s]:%u\n",
 			      proto_word(p->proto), wr_ip_format(addr, ip), target);
 		wr_buf_text(out, "\t}\n");
 	}
@@ -207,7 +209,8 @@ static void jump_to_endpoints(uint32_t svc, size_t port, uint8_t family, unsigne
 	}
 	wr_buf_printf(out, "numgen random mod %u vmap { ", n);
 	for (unsigned i = 0; i < n; i++)
-		wr_buf_printf(out, "%s%u : goto ep_%u_%zu_%u_%u", i ? ", " : "", i, svc, port, family, i);
+		wr_buf_printf(out, "%s%u : goto ep_%u_%zu_%u_%u", i ? ", " : "", i, svc, port,
+			      family, i);
 	wr_buf_text(out, " }\n");
 }
 
@@ -259,7 +262,8 @@ static void pod_set(const struct wr_lab *lab, uint8_t family, struct wr_buf *out
 		const struct wr_ip *addr = pod->host_network ? NULL : pod_ip(pod, family);
 		if (!addr)
 			continue;
-		wr_buf_printf(out, "%s%s", any ? ", " : "\t\telements = { ", wr_ip_format(addr, ip));
+		wr_buf_printf(out, "%s%s", any ? ", " : "\t\telements = { ",
+			      wr_ip_format(addr, ip));
 		any = true;
 	}
 	wr_buf_text(out, any ? " }\n\t}\n" : "\t}\n");
@@ -275,14 +279,15 @@ static void masquerade(const struct wr_lab *lab, uint32_t node, uint8_t family, 
 		const struct wr_ip *addr = pod_ip(&lab->world->pods[i], family);
 		if (addr && !lab->world->pods[i].host_network) {
 			wr_ip_format(addr, ip);
-			wr_buf_printf(out, "\t\tct status dnat %s saddr %s %s daddr %s masquerade\n", f, ip, f,
-				      ip);
+			wr_buf_printf(out,
+				      "\t\tct status dnat %s saddr %s %s daddr %s masquerade\n", f,
+				      ip, f, ip);
 		}
 	}
 	wr_buf_printf(out, "\t\tct status dnat ct original %s daddr %s masquerade\n", f,
 		      wr_ip_format(&node_ip, ip));
-	wr_buf_printf(out, "\t\t%s saddr @pods%u %s daddr != @pods%u %s daddr != %s masquerade\n", f,
-		      family, f, family, f, node_net);
+	wr_buf_printf(out, "\t\t%s saddr @pods%u %s daddr != @pods%u %s daddr != %s masquerade\n",
+		      f, family, f, family, f, node_net);
 }
 
 static const uint8_t families[] = {WR_IPV4, WR_IPV6};
@@ -290,7 +295,8 @@ static const uint8_t families[] = {WR_IPV4, WR_IPV6};
 void wr_lab_services_nft(const struct wr_lab *lab, uint32_t node, struct wr_buf *out)
 {
 	struct ruleset rs = {.chains = out};
-	wr_buf_text(out, "table inet weir_lab\ndelete table inet weir_lab\ntable inet weir_lab {\n");
+	wr_buf_text(out,
+		    "table inet weir_lab\ndelete table inet weir_lab\ntable inet weir_lab {\n");
 	for (size_t f = 0; f < sizeof(families); f++)
 		pod_set(lab, families[f], out);
 	for (uint32_t i = 0; i < lab->world->n_services; i++)

@@ -183,5 +183,5 @@ const char *wr_world_key_text(const struct wr_world *w, uint32_t key);
 bool wr_selector_matches(const struct wr_world *w, uint32_t selector,
 			 const struct wr_label_id *labels, size_t n);
 
-/* Selector in kubectl's notation, "app=web,tier in (a,b),!canary"; "" for everything. Arena-owned. */
+/* In kubectl's notation, "app=web,tier in (a,b),!canary", from the arena; "" for everything. */
 const char *wr_selector_format(const struct wr_world *w, uint32_t selector, struct wr_arena *a);

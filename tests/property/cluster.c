@@ -65,11 +65,12 @@ static const char *const protocols[] = {"TCP", "UDP", "SCTP"};
 static const char *const port_names[] = {"http", "dns", "none"};
 static const int ports[] = {1, 53, 80, 81, 443, 8080, 65535};
 /* Blocks inside each other, around pods, nodes and the outside. */
-static const char *const blocks4[] = {"0.0.0.0/0",   "10.0.0.0/8",  "10.0.0.0/16", "10.0.0.0/24",
-				      "10.0.0.0/30", "10.0.0.3/32", "10.0.1.0/24", "192.168.0.0/16",
-				      "192.168.0.1/32", "203.0.113.0/24", "203.0.113.128/25",
-				      "128.0.0.0/1", "255.255.255.255/32"};
-static const char *const blocks6[] = {"::/0", "fd00::/8", "fd00::/64", "fd00::3/128",
+static const char *const blocks4[] = {"0.0.0.0/0",         "10.0.0.0/8",       "10.0.0.0/16",
+				      "10.0.0.0/24",       "10.0.0.0/30",      "10.0.0.3/32",
+				      "10.0.1.0/24",       "192.168.0.0/16",   "192.168.0.1/32",
+				      "203.0.113.0/24",    "203.0.113.128/25", "128.0.0.0/1",
+				      "255.255.255.255/32"};
+static const char *const blocks6[] = {"::/0",          "fd00::/8", "fd00::/64",  "fd00::3/128",
 				      "2001:db8::/32", "8000::/1", "fd00::2/127"};
 
 static void labels(struct gen *g)
@@ -130,8 +131,8 @@ static void ip_block(struct gen *g)
 	} else {
 		unsigned i = rng_below(&g->rng, sizeof(cut) / sizeof(cut[0]));
 		unsigned a = rng_below(&g->rng, 3), b = rng_below(&g->rng, 3);
-		put(g, "ipBlock: {cidr: '%s', except: ['%s', '%s']}", cut[i].cidr, cut[i].excepts[a],
-		    cut[i].excepts[b]);
+		put(g, "ipBlock: {cidr: '%s', except: ['%s', '%s']}", cut[i].cidr,
+		    cut[i].excepts[a], cut[i].excepts[b]);
 	}
 }
 
@@ -222,8 +223,9 @@ static void policy(struct gen *g, unsigned number)
 {
 	static const char *const types[] = {"", "[]", "[Ingress]", "[Egress]", "[Ingress, Egress]"};
 	bool before = part_begin(g);
-	put(g, "---\nkind: NetworkPolicy\napiVersion: networking.k8s.io/v1\n"
-	       "metadata: {name: p%u, namespace: %s}\nspec:\n",
+	put(g,
+	    "---\nkind: NetworkPolicy\napiVersion: networking.k8s.io/v1\n"
+	    "metadata: {name: p%u, namespace: %s}\nspec:\n",
 	    number, PICK(g, namespaces));
 	const char *type = PICK(g, types);
 	put(g, "  policyTypes: %s\n", type);
@@ -254,11 +256,13 @@ static void pod(struct gen *g, unsigned number)
 	bool before = part_begin(g);
 	bool host = rng_chance(&g->rng, 10), done = rng_chance(&g->rng, 8);
 	unsigned node = 1 + rng_below(&g->rng, 2), addresses = rng_below(&g->rng, 5);
-	put(g, "---\nkind: Pod\napiVersion: v1\nmetadata:\n  name: p%u\n  namespace: %s\n  labels: ",
+	put(g,
+	    "---\nkind: Pod\napiVersion: v1\nmetadata:\n  name: p%u\n  namespace: %s\n  labels: ",
 	    number, PICK(g, namespaces));
 	labels(g);
-	put(g, "\nspec:\n  nodeName: n%u\n  hostNetwork: %s\n  containers:\n  - name: c\n    ports:\n", node,
-	    host ? "true" : "false");
+	put(g,
+	    "\nspec:\n  nodeName: n%u\n  hostNetwork: %s\n  containers:\n  - name: c\n    ports:\n",
+	    node, host ? "true" : "false");
 	unsigned n = rng_below(&g->rng, 4);
 	for (unsigned i = 0; i < n; i++)
 		put(g, "    - {name: %s, containerPort: %d, protocol: %s}\n", PICK(g, port_names),
@@ -274,8 +278,10 @@ static void pod(struct gen *g, unsigned number)
 static void cluster(struct gen *g)
 {
 	for (unsigned i = 0; i < 2; i++)
-		put(g, "---\nkind: Node\napiVersion: v1\nmetadata: {name: n%u}\nstatus: {addresses: [{type: "
-		       "InternalIP, address: 192.168.0.%u}]}\n",
+		put(g,
+		    "---\nkind: Node\napiVersion: v1\nmetadata: {name: n%u}\nstatus: {addresses: "
+		    "[{type: "
+		    "InternalIP, address: 192.168.0.%u}]}\n",
 		    i + 1, i + 1);
 	for (unsigned i = 0; i < 3; i++) {
 		bool before = part_begin(g);

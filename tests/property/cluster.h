@@ -14,7 +14,7 @@
 struct cluster {
 	uint64_t seed;
 	bool dropped[PARTS_MAX]; /* by part */
-	unsigned n_parts;	 /* of the last text made */
+	unsigned n_parts;        /* of the last text made */
 };
 
 /* The manifests as YAML; free() them. NULL: out of memory. */

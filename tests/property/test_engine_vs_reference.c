@@ -75,9 +75,11 @@ static void raise_tiers(struct wr_world *w, uint64_t seed)
 		qsort(w->policies, w->n_policies, sizeof(*w->policies), compare_policies);
 }
 
-static int up(struct subject *s, const char *text, uint64_t seed, const struct wr_compile_opts *opts)
+static int up(struct subject *s, const char *text, uint64_t seed,
+	      const struct wr_compile_opts *opts)
 {
-	*s = (struct subject){.in = wr_input_new(NULL), .arena = wr_arena_new(), .diags = wr_diags_new()};
+	*s = (struct subject){
+		.in = wr_input_new(NULL), .arena = wr_arena_new(), .diags = wr_diags_new()};
 	int rc = wr_input_bytes(s->in, "cluster.yaml", 1, text, strlen(text), s->diags);
 	if (!rc)
 		rc = wr_decode(s->in, s->arena, s->diags, &s->objects);
@@ -115,9 +117,10 @@ static size_t add_address(const struct subject *s, const char *text, struct ends
 static size_t collect(const struct subject *s, struct ends *out, size_t most)
 {
 	static const char *const addresses[] = {
-		"192.168.0.1", "192.168.0.2", "203.0.113.9",	 "203.0.113.200", "10.0.0.200",
-		"10.9.9.9",    "11.0.0.1",    "255.255.255.255", "0.0.0.0",	  "2001:db8::1",
-		"fd00::99",    "fd12::1",     "::1",		 "ffff::1",
+		"192.168.0.1", "192.168.0.2", "203.0.113.9", "203.0.113.200",
+		"10.0.0.200",  "10.9.9.9",    "11.0.0.1",    "255.255.255.255",
+		"0.0.0.0",     "2001:db8::1", "fd00::99",    "fd12::1",
+		"::1",         "ffff::1",
 	};
 	size_t n = 0;
 	char ip[WR_IP_TEXT];
@@ -127,8 +130,8 @@ static size_t collect(const struct subject *s, struct ends *out, size_t most)
 			uint8_t family = k < p->n_ips ? p->ips[k].family : 0;
 			if (wr_side_pod(s->program, i, family, &out[n].side) < 0)
 				continue;
-			out[n].ref = (struct ref_side){
-				.pod = i, .node = p->host_network ? p->node : WR_NONE};
+			out[n].ref = (struct ref_side){.pod = i,
+						       .node = p->host_network ? p->node : WR_NONE};
 			if (k < p->n_ips)
 				out[n].ref.ip = p->ips[k];
 			snprintf(out[n].name, sizeof(out[n].name), "%s/%s (%s)", p->ns, p->name,
@@ -147,10 +150,10 @@ static const struct {
 	uint8_t proto;
 	uint16_t port;
 } probes[] = {
-	{WR_TCP, 1},   {WR_TCP, 2},	{WR_TCP, 52},	 {WR_TCP, 53},	 {WR_TCP, 80},
-	{WR_TCP, 81},  {WR_TCP, 100},	{WR_TCP, 443},	 {WR_TCP, 500},	 {WR_TCP, 8080},
-	{WR_TCP, 8081}, {WR_TCP, 8300}, {WR_TCP, 65535}, {WR_UDP, 53},	 {WR_UDP, 80},
-	{WR_UDP, 8080}, {WR_SCTP, 80},	{WR_SCTP, 443},	 {WR_ICMP, 0},	 {WR_ICMPV6, 0},
+	{WR_TCP, 1},    {WR_TCP, 2},    {WR_TCP, 52},    {WR_TCP, 53},  {WR_TCP, 80},
+	{WR_TCP, 81},   {WR_TCP, 100},  {WR_TCP, 443},   {WR_TCP, 500}, {WR_TCP, 8080},
+	{WR_TCP, 8081}, {WR_TCP, 8300}, {WR_TCP, 65535}, {WR_UDP, 53},  {WR_UDP, 80},
+	{WR_UDP, 8080}, {WR_SCTP, 80},  {WR_SCTP, 443},  {WR_ICMP, 0},  {WR_ICMPV6, 0},
 	{47, 0},
 };
 
@@ -183,9 +186,9 @@ static bool differs(const struct subject *s, const struct ref_opts *ropts, const
 			what = "tables and explain name different authors";
 		if (!what)
 			continue;
-		snprintf(why, size, "%s -> %s protocol %u port %u, %s: %s (reference says %s)", src->name,
-			 dst->name, proto, port, d == WR_EGRESS ? "egress" : "ingress", what,
-			 want[d] ? "allow" : "deny");
+		snprintf(why, size, "%s -> %s protocol %u port %u, %s: %s (reference says %s)",
+			 src->name, dst->name, proto, port, d == WR_EGRESS ? "egress" : "ingress",
+			 what, want[d] ? "allow" : "deny");
 		return true;
 	}
 	return v.allow != (want[0] && want[1]);
@@ -203,7 +206,8 @@ static bool compare(const struct subject *s, const struct ref_opts *ropts, char 
 			if (!same_family(&ends[i], &ends[k]))
 				continue;
 			wr_arena_reset(scratch);
-			for (size_t p = 0; p < sizeof(probes) / sizeof(probes[0]) && !bad; p++, ++*compared)
+			for (size_t p = 0; p < sizeof(probes) / sizeof(probes[0]) && !bad;
+			     p++, ++*compared)
 				bad = differs(s, ropts, &ends[i], &ends[k], probes[p].proto,
 					      probes[p].port, scratch, why, size);
 		}
@@ -212,7 +216,8 @@ static bool compare(const struct subject *s, const struct ref_opts *ropts, char 
 }
 
 /* Rows of other nodes' pods are left out, and nothing else changes. */
-static bool compare_node(const struct subject *all, const struct subject *here, char *why, size_t size)
+static bool compare_node(const struct subject *all, const struct subject *here, char *why,
+			 size_t size)
 {
 	static struct ends a[64], b[64];
 	size_t n = collect(all, a, 64);
@@ -228,13 +233,16 @@ static bool compare_node(const struct subject *all, const struct subject *here, 
 				wr_evaluate(here->program, &b[i].side, &b[k].side, probes[p].proto,
 					    probes[p].port, &y);
 				for (int d = 0; d < 2; d++) {
-					uint32_t pod = d == WR_EGRESS ? a[i].side.pod : a[k].side.pod;
-					uint32_t node = pod == WR_NONE ? WR_NONE : all->world->pods[pod].node;
+					uint32_t pod = d == WR_EGRESS ? a[i].side.pod
+								      : a[k].side.pod;
+					uint32_t node = pod == WR_NONE ? WR_NONE
+								       : all->world->pods[pod].node;
 					bool local = node != WR_NONE &&
 						     !strcmp(all->world->nodes[node].name, "n1");
 					if (y.dir[d].allow == (local ? x.dir[d].allow : true))
 						continue;
-					snprintf(why, size, "%s -> %s: differs when compiled for n1 only",
+					snprintf(why, size,
+						 "%s -> %s: differs when compiled for n1 only",
 						 a[i].name, a[k].name);
 					return true;
 				}
@@ -277,7 +285,8 @@ static void shrink(struct cluster *c)
 			if (c->dropped[i])
 				continue;
 			c->dropped[i] = true;
-			if (fails(c, why, sizeof(why), &compared) && strcmp(why, "the manifests are refused"))
+			if (fails(c, why, sizeof(why), &compared) &&
+			    strcmp(why, "the manifests are refused"))
 				again = true;
 			else
 				c->dropped[i] = false;

@@ -174,11 +174,13 @@ void ref_evaluate(const struct wr_world *w, const struct ref_opts *opts, const s
 		if (dir == WR_INGRESS && src->node != WR_NONE && dst->pod != WR_NONE &&
 		    w->pods[dst->pod].node == src->node)
 			continue; /* a node and its own pods */
-		enum answer a = ordered_tier(w, opts, WR_TIER_ADMIN, dir, subject, peer, dst, proto, port);
+		enum answer a = ordered_tier(w, opts, WR_TIER_ADMIN, dir, subject, peer, dst, proto,
+					     port);
 		if (a == OPEN)
 			a = network_policies(w, opts, dir, subject, peer, dst, proto, port);
 		if (a == OPEN)
-			a = ordered_tier(w, opts, WR_TIER_BASELINE, dir, subject, peer, dst, proto, port);
+			a = ordered_tier(w, opts, WR_TIER_BASELINE, dir, subject, peer, dst, proto,
+					 port);
 		allow[dir] = a != NO;
 	}
 }

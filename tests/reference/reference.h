@@ -8,8 +8,8 @@
 #include "model/world.h"
 
 struct ref_side {
-	uint32_t pod;	 /* index, or WR_NONE */
-	uint32_t node;	 /* the node that this side is, or WR_NONE */
+	uint32_t pod;    /* index, or WR_NONE */
+	uint32_t node;   /* the node that this side is, or WR_NONE */
 	struct wr_ip ip; /* family 0: none */
 };
 

@@ -7,11 +7,14 @@ static const char shop[] =
 	"kind: StatefulSet\napiVersion: apps/v1\nmetadata: {name: db, namespace: shop}\n"
 	"spec: {template: {metadata: {labels: {app: db}}, spec: {containers: [{name: c, ports: "
 	"[{name: pg, containerPort: 5432}]}]}}}\n---\n"
-	"kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: db, namespace: shop}\n"
+	"kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: db, namespace: "
+	"shop}\n"
 	"spec:\n  podSelector: {matchLabels: {app: db}}\n  policyTypes: [Ingress, Egress]\n"
 	"  ingress:\n  - from: [{podSelector: {matchLabels: {app: web}}}]\n"
-	"    ports: [{port: pg}, {port: 9000, endPort: 9001}, {port: 9002}, {protocol: UDP, port: 53}]\n"
-	"  - from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]\n    ports: [{port: 80}]\n";
+	"    ports: [{port: pg}, {port: 9000, endPort: 9001}, {port: 9002}, {protocol: UDP, port: "
+	"53}]\n"
+	"  - from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]\n    ports: [{port: "
+	"80}]\n";
 
 static const char *const expected[] = {
 	"0.0.0.0-9.255.255.255[External] => shop/web[Deployment] : All Connections",

@@ -8,10 +8,12 @@ static const char cluster[] =
 	"kind: Node\napiVersion: v1\nmetadata: {name: n1}\n"
 	"status: {addresses: [{type: InternalIP, address: 192.168.0.1}]}\n---\n"
 	"kind: Pod\napiVersion: v1\nmetadata: {name: web, namespace: shop, labels: {app: web}}\n"
-	"spec: {nodeName: n1, containers: [{name: c, ports: [{name: http, containerPort: 8080}]}]}\n"
+	"spec: {nodeName: n1, containers: [{name: c, ports: [{name: http, containerPort: "
+	"8080}]}]}\n"
 	"status: {podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: 'fd00::1'}]}\n---\n"
 	"kind: Pod\napiVersion: v1\nmetadata: {name: db, namespace: shop, labels: {app: db}}\n"
-	"spec: {nodeName: n2, containers: [{name: c, ports: [{name: http, containerPort: 9090}]}]}\n"
+	"spec: {nodeName: n2, containers: [{name: c, ports: [{name: http, containerPort: "
+	"9090}]}]}\n"
 	"status: {podIP: 10.0.0.2, podIPs: [{ip: 10.0.0.2}, {ip: 'fd00::2'}]}\n---\n"
 	"kind: Pod\napiVersion: v1\nmetadata: {name: probe, namespace: ops, labels: {app: web}}\n"
 	"spec: {nodeName: n1, containers: [{name: c}]}\n"
@@ -23,8 +25,9 @@ static const char cluster[] =
 	"spec: {containers: [{name: c}]}\n"
 	"status: {phase: Succeeded, podIP: 10.0.0.2}\n---\n";
 
-#define POLICY(spec) \
-	"kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: p, namespace: shop}\nspec: " spec "\n"
+#define POLICY(spec)                                                                             \
+	"kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: p, namespace: " \
+	"shop}\nspec: " spec "\n"
 
 struct flow {
 	const char *from, *to;
@@ -47,9 +50,9 @@ static void check(const char *policies, const struct flow *flows, size_t n)
 	}
 	fixture_down(&f);
 }
-#define CHECK(policies, ...)                                          \
-	do {                                                          \
-		static const struct flow flows_[] = {__VA_ARGS__};    \
+#define CHECK(policies, ...)                                                 \
+	do {                                                                 \
+		static const struct flow flows_[] = {__VA_ARGS__};           \
 		check(policies, flows_, sizeof(flows_) / sizeof(flows_[0])); \
 	} while (0)
 
@@ -94,7 +97,8 @@ static void bare_pod_selector_stays_home(void **state)
 	      {"shop/web", "shop/db", 4, WR_TCP, 80, true},
 	      {"shop/web", "shop/db", 4, WR_ICMP, 0, true},
 	      {"ops/probe", "shop/db", 4, WR_TCP, 80, false});
-	CHECK(POLICY("{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{namespaceSelector: {}, "
+	CHECK(POLICY("{podSelector: {matchLabels: {app: db}}, ingress: [{from: "
+		     "[{namespaceSelector: {}, "
 		     "podSelector: {matchLabels: {app: web}}}]}]}"),
 	      {"ops/probe", "shop/db", 4, WR_TCP, 80, true},
 	      {"ops/host", "shop/db", 4, WR_TCP, 80, false});
@@ -116,7 +120,8 @@ static void missing_labels_satisfy_not_in(void **state)
 static void ports_and_protocols(void **state)
 {
 	(void)state;
-	CHECK(POLICY("{podSelector: {}, ingress: [{ports: [{port: 80}, {port: 8000, endPort: 8100}, "
+	CHECK(POLICY("{podSelector: {}, ingress: [{ports: [{port: 80}, {port: 8000, endPort: "
+		     "8100}, "
 		     "{protocol: UDP}]}]}"),
 	      {"shop/web", "shop/db", 4, WR_TCP, 80, true},
 	      {"shop/web", "shop/db", 4, WR_TCP, 81, false},
@@ -197,7 +202,8 @@ static void near_miss_names_the_namespace(void **state)
 	(void)state;
 	char text[8192];
 	snprintf(text, sizeof(text), "%s%s", cluster,
-		 POLICY("{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}]}"));
+		 POLICY("{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: "
+			"web}}}]}]}"));
 	struct fixture f;
 	fixture_up(&f, text, NULL);
 	struct wr_side src = fixture_side(&f, "ops/probe", 4), dst = fixture_side(&f, "shop/db", 4);

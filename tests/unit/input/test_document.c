@@ -71,7 +71,8 @@ static void test_yaml_in_braces(void **state)
 	expect("{a: 1, b: [x, yes]}\n", "{\"a\":1,\"b\":[\"x\",true]}\n", "");
 	expect("{ # comment\n  a: 1 }\n", "{\"a\":1}\n", "");
 	expect("{a: *b}\n", "", "f:1:5: the alias *b names no anchor\n");
-	expect("{]", "", "f:1:2: expected a key, found ']'\n");
+	expect("{]", "", "f:1:2: a value is missing here\n");
+	expect("{\"]", "", "f:1:2: a string that begins here is not closed\n");
 }
 
 static void test_texts_and_lines(void **state)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
-#define POD(name, labels)                                          \
-	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name \
-	", labels: {" labels "}}, spec: {containers: []}}\n"
+#define POD(name, labels)                                                              \
+	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name ", labels: {" labels \
+	"}}, spec: {containers: []}}\n"
 
 static void equal_labels_have_one_number(void **state)
 {
 	(void)state;
 	struct fixture f;
 	fixture_up(&f, POD("a", "app: web, tier: front") POD("b", "tier: front, app: db"));
-	const struct wr_pod *a = fixture_pod(&f, "default", "a"), *b = fixture_pod(&f, "default", "b");
+	const struct wr_pod *a = fixture_pod(&f, "default", "a"),
+			    *b = fixture_pod(&f, "default", "b");
 	assert_int_equal(a->n_labels, 2);
 	assert_int_equal(b->n_labels, 2);
 	for (int i = 0; i < 2; i++) {
@@ -30,7 +31,8 @@ static void key_and_value_do_not_run_together(void **state)
 	(void)state;
 	struct fixture f;
 	char buf[256];
-	fixture_up(&f, POD("a", "ab: c") POD("b", "a: bc") POD("c", "ab: \"\"") POD("d", "ab.c: \"\""));
+	fixture_up(&f,
+		   POD("a", "ab: c") POD("b", "a: bc") POD("c", "ab: \"\"") POD("d", "ab.c: \"\""));
 	assert_string_equal(fixture_labels(&f, fixture_pod(&f, "default", "c")->labels, 1, buf,
 					   sizeof(buf)),
 			    "ab= ");

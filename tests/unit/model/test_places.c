@@ -14,16 +14,17 @@ static void namespaces_given_and_mentioned(void **state)
 	(void)state;
 	struct fixture f;
 	char buf[256];
-	fixture_up(&f, "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {team: red,"
-		       " kubernetes.io/metadata.name: shop}}}\n---\n"
-		       "{apiVersion: v1, kind: Namespace, metadata: {name: bare}}\n---\n"
-		       "{apiVersion: v1, kind: Namespace, metadata: {name: liar, labels: "
-		       "{kubernetes.io/metadata.name: shop}}}\n---\n"
-		       "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: mentioned}}\n"
-		       "---\n{apiVersion: v1, kind: Pod, metadata: {name: b}}\n---\n"
-		       "{apiVersion: v1, kind: Service, metadata: {name: s, namespace: behind}}\n"
-		       "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: "
-		       "{name: p, namespace: policed}, spec: {podSelector: {}}}\n");
+	fixture_up(&f,
+		   "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {team: red,"
+		   " kubernetes.io/metadata.name: shop}}}\n---\n"
+		   "{apiVersion: v1, kind: Namespace, metadata: {name: bare}}\n---\n"
+		   "{apiVersion: v1, kind: Namespace, metadata: {name: liar, labels: "
+		   "{kubernetes.io/metadata.name: shop}}}\n---\n"
+		   "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: mentioned}}\n"
+		   "---\n{apiVersion: v1, kind: Pod, metadata: {name: b}}\n---\n"
+		   "{apiVersion: v1, kind: Service, metadata: {name: s, namespace: behind}}\n"
+		   "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: "
+		   "{name: p, namespace: policed}, spec: {podSelector: {}}}\n");
 	static const struct {
 		const char *name, *labels;
 		bool given;
@@ -66,7 +67,8 @@ static void pods_of_a_namespace_are_together(void **state)
 		assert_int_equal(ns->first_pod, first[i]);
 		assert_int_equal(ns->n_pods, n[i]);
 		for (uint32_t k = 0; k < n[i]; k++)
-			assert_ptr_equal(&f.world->namespaces[f.world->pods[first[i] + k].ns_index], ns);
+			assert_ptr_equal(&f.world->namespaces[f.world->pods[first[i] + k].ns_index],
+					 ns);
 	}
 	fixture_down(&f);
 }
@@ -76,19 +78,20 @@ static void nodes_given_and_mentioned(void **state)
 	(void)state;
 	struct fixture f;
 	char buf[256] = "";
-	fixture_up(&f,
-		   "{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: "
-		   "[{type: InternalIP, address: 10.0.0.1}, {type: Hostname, address: n1},"
-		   " {type: ExternalIP, address: 203.0.113.1}, {type: InternalIP, address: "
-		   "'fd00::1'}]}}\n---\n"
-		   "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {nodeName: n1}, status: "
-		   "{hostIP: 10.99.0.1}}\n---\n"
-		   "{apiVersion: v1, kind: Pod, metadata: {name: b}, spec: {nodeName: n2}, status: "
-		   "{hostIP: 10.0.0.2, hostIPs: [{ip: 10.0.0.2}, {ip: 'fd00::2'}]}}\n---\n"
-		   "{apiVersion: v1, kind: Pod, metadata: {name: c}, spec: {nodeName: n2}, status: "
-		   "{hostIP: 10.0.0.2}}\n---\n"
-		   "{apiVersion: v1, kind: Pod, metadata: {name: d}, spec: {nodeName: n0}}\n---\n"
-		   "{apiVersion: v1, kind: Pod, metadata: {name: e}, status: {hostIP: 10.0.0.9}}\n");
+	fixture_up(
+		&f,
+		"{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: "
+		"[{type: InternalIP, address: 10.0.0.1}, {type: Hostname, address: n1},"
+		" {type: ExternalIP, address: 203.0.113.1}, {type: InternalIP, address: "
+		"'fd00::1'}]}}\n---\n"
+		"{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {nodeName: n1}, status: "
+		"{hostIP: 10.99.0.1}}\n---\n"
+		"{apiVersion: v1, kind: Pod, metadata: {name: b}, spec: {nodeName: n2}, status: "
+		"{hostIP: 10.0.0.2, hostIPs: [{ip: 10.0.0.2}, {ip: 'fd00::2'}]}}\n---\n"
+		"{apiVersion: v1, kind: Pod, metadata: {name: c}, spec: {nodeName: n2}, status: "
+		"{hostIP: 10.0.0.2}}\n---\n"
+		"{apiVersion: v1, kind: Pod, metadata: {name: d}, spec: {nodeName: n0}}\n---\n"
+		"{apiVersion: v1, kind: Pod, metadata: {name: e}, status: {hostIP: 10.0.0.9}}\n");
 	for (uint32_t i = 0; i < f.world->n_nodes; i++) {
 		const struct wr_node *n = &f.world->nodes[i];
 		char ip[WR_IP_TEXT];

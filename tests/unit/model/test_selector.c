@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
-#define PODS                                                                                  \
-	"{apiVersion: v1, kind: Pod, metadata: {name: none}, spec: {containers: []}}\n---\n"  \
-	"{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {}}\n"  \
-	"---\n{apiVersion: v1, kind: Pod, metadata: {name: canary, labels: {app: web,"        \
-	" track: canary}}, spec: {}}\n---\n"                                                   \
-	"{apiVersion: v1, kind: Pod, metadata: {name: db, labels: {app: db, tier: data}},"    \
-	" spec: {}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: empty,"                 \
+#define PODS                                                                                 \
+	"{apiVersion: v1, kind: Pod, metadata: {name: none}, spec: {containers: []}}\n---\n" \
+	"{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {}}\n" \
+	"---\n{apiVersion: v1, kind: Pod, metadata: {name: canary, labels: {app: web,"       \
+	" track: canary}}, spec: {}}\n---\n"                                                 \
+	"{apiVersion: v1, kind: Pod, metadata: {name: db, labels: {app: db, tier: data}},"   \
+	" spec: {}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: empty,"               \
 	" labels: {app: \"\"}}, spec: {}}\n"
 
-#define POLICY(name, selector)                                                             \
+#define POLICY(name, selector)                                                               \
 	"---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: " name \
 	"}\nspec: {podSelector: " selector "}\n"
 

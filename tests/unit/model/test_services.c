@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
-#define POD(ns, name, labels, more)                                                     \
-	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name ", namespace: " ns    \
+#define POD(ns, name, labels, more)                                                  \
+	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name ", namespace: " ns \
 	", labels: {" labels "}}" more "}\n"
 #define SERVICE(ns, name, spec)                                                          \
 	"---\n{apiVersion: v1, kind: Service, metadata: {name: " name ", namespace: " ns \
 	"}, spec: {" spec "}}\n"
 
-static const char manifests[] =
-	POD("x", "web-1", "app: web, track: stable", "") POD("x", "web-2", "app: web", "")
-		POD("x", "done", "app: web", ", status: {phase: Succeeded}")
-			POD("x", "failed", "app: web", ", status: {phase: Failed}")
-				POD("x", "db", "app: db", "") POD("y", "web-3", "app: web", "")
-					SERVICE("x", "web", "selector: {app: web}")
-						SERVICE("x", "stable",
-							"selector: {app: web, track: stable}")
-							SERVICE("y", "web", "selector: {app: web}")
-								SERVICE("x", "manual", "ports: []")
-									SERVICE("x", "nobody",
-										"selector: {app: "
-										"nobody}");
+static const char manifests[] = POD("x", "web-1", "app: web, track: stable", "") POD(
+	"x", "web-2", "app: web", "") POD("x", "done", "app: web", ", status: {phase: Succeeded}")
+	POD("x", "failed", "app: web", ", status: {phase: Failed}") POD("x", "db", "app: db", "")
+		POD("y", "web-3", "app: web", "") SERVICE("x", "web", "selector: {app: web}")
+			SERVICE("x", "stable", "selector: {app: web, track: stable}")
+				SERVICE("y", "web", "selector: {app: web}")
+					SERVICE("x", "manual", "ports: []")
+						SERVICE("x", "nobody",
+							"selector: {app: "
+							"nobody}");
 
 static void selects_pods_of_its_namespace(void **state)
 {
@@ -28,8 +25,9 @@ static void selects_pods_of_its_namespace(void **state)
 	static const struct {
 		const char *service, *pods;
 	} want[] = {
-		{"x/manual", ""},	   {"x/nobody", ""},	     {"x/stable", "x/web-1 "},
-		{"x/web", "x/web-1 x/web-2 "}, {"y/web", "y/web-3 "},
+		{"x/manual", ""},         {"x/nobody", ""},
+		{"x/stable", "x/web-1 "}, {"x/web", "x/web-1 x/web-2 "},
+		{"y/web", "y/web-3 "},
 	};
 	struct fixture f;
 	fixture_up(&f, manifests);
