@@ -285,7 +285,8 @@ int wr_command_unknown(const struct wr_command *group, const struct wr_args *arg
 	char text[256];
 	struct wr_near near = {.wanted = name};
 	for (size_t i = 0; group->commands && group->commands[i]; i++)
-		wr_near_add(&near, group->commands[i]->name);
+		if (!group->commands[i]->hidden)
+			wr_near_add(&near, group->commands[i]->name);
 	return wr_usage_error(args, "unknown command '%s'%s", name,
 			      wr_near_text(&near, text, sizeof(text)));
 }

@@ -60,8 +60,9 @@ struct wr_command {
 	const char *summary;                 /* one line, lower case, no full stop */
 	const char *operands;                /* as in usage: "[NAMESPACE/NAME]", NULL: none */
 	unsigned min_operands, max_operands; /* max UINT_MAX: no bound */
-	const char *description; /* paragraphs for --help, wrapped at 80 columns, or NULL */
+	const char *description; /* paragraphs for --help, or NULL; long lines are wrapped */
 	const char *examples;    /* lines for --help, or NULL */
+	bool hidden;             /* for weir itself: not in help and completions */
 	const struct wr_option *options;
 	const struct wr_command *const *commands; /* NULL-terminated; then run is NULL */
 	int (*run)(const struct wr_args *args);

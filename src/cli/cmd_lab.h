@@ -10,3 +10,4 @@
 	}
 
 extern const struct wr_command wr_lab_probe_command, wr_lab_flows_command;
+extern const struct wr_command wr_lab_get_command, wr_lab_status_command;

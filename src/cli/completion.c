@@ -18,6 +18,8 @@ static void visit(struct wr_out *o, const struct wr_command *c, const char *path
 {
 	fn(o, c, path);
 	for (size_t i = 0; c->commands && c->commands[i]; i++) {
+		if (c->commands[i]->hidden)
+			continue;
 		char sub[128];
 		snprintf(sub, sizeof(sub), "%s %s", path, c->commands[i]->name);
 		visit(o, c->commands[i], sub, fn);

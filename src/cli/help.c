@@ -7,6 +7,8 @@
 
 #include "cli/writer.h"
 
+#define WIDTH 80 /* columns of text */
+
 /* "  -f, --filename PATH" */
 static void option_head(const struct wr_option *o, char *buf, size_t size)
 {
@@ -47,6 +49,12 @@ static void option_help(struct wr_out *out, const struct wr_option *o, size_t co
 	wr_out_text(out, "\n");
 }
 
+static void section(struct wr_out *out, const char *title)
+{
+	wr_out_printf(out, "\n%s%s:%s\n", wr_out_colour(out, WR_BOLD), title,
+		      wr_out_colour(out, WR_PLAIN));
+}
+
 static void options(struct wr_out *out, const struct wr_command *c)
 {
 	static const struct wr_option help = {"help", 'h', WR_OPT_FLAG, .help = "this text"};
@@ -59,8 +67,7 @@ static void options(struct wr_out *out, const struct wr_command *c)
 	}
 	if (column < 16)
 		column = 16;
-	wr_out_printf(out, "\n%sOptions:%s\n", wr_out_colour(out, WR_BOLD),
-		      wr_out_colour(out, WR_PLAIN));
+	section(out, "Options");
 	for (size_t i = 0; c->options && c->options[i].name; i++)
 		option_help(out, &c->options[i], column);
 	option_help(out, &help, column);
@@ -70,10 +77,11 @@ static void commands(struct wr_out *out, const struct wr_command *group)
 {
 	size_t width = 0;
 	for (size_t i = 0; group->commands[i]; i++)
-		if (strlen(group->commands[i]->name) > width)
+		if (!group->commands[i]->hidden && strlen(group->commands[i]->name) > width)
 			width = strlen(group->commands[i]->name);
 	for (size_t i = 0; group->commands[i]; i++)
-		wr_out_printf(out, "  %-*s  %s\n", (int)width, group->commands[i]->name,
+		if (!group->commands[i]->hidden)
+			wr_out_printf(out, "  %-*s  %s\n", (int)width, group->commands[i]->name,
 			      group->commands[i]->summary);
 }
 
@@ -105,11 +113,32 @@ static void usage(struct wr_out *out, const struct wr_command *c, const char *pa
 	wr_out_text(out, "\n");
 }
 
-static void section(struct wr_out *out, const char *title, const char *text)
+/* Lines of text, those beyond the width broken at blanks. */
+static void paragraphs(struct wr_out *out, const char *text)
 {
-	wr_out_printf(out, "\n%s%s:%s\n", wr_out_colour(out, WR_BOLD), title,
-		      wr_out_colour(out, WR_PLAIN));
-	wr_out_text(out, text);
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		if (n > WIDTH) {
+			n = WIDTH;
+			while (n && text[n] != ' ')
+				n--;
+			if (!n)
+				n = strcspn(text, " \n");
+		}
+		wr_out_printf(out, "%.*s\n", (int)n, text);
+		text += n + (text[n] != 0);
+	}
+}
+
+/* Lines of commands, indented. */
+static void examples(struct wr_out *out, const char *text)
+{
+	while (*text) {
+		text += strspn(text, " ");
+		size_t n = strcspn(text, "\n");
+		wr_out_printf(out, "  %.*s\n", (int)n, text);
+		text += n + (text[n] != 0);
+	}
 }
 
 int wr_help_command(const struct wr_command *c, const char *path)
@@ -119,17 +148,21 @@ int wr_help_command(const struct wr_command *c, const char *path)
 		return WR_EXIT_ERROR;
 	wr_out_printf(out, "%s - %s\n\n", path, c->summary);
 	usage(out, c, path);
-	if (c->description)
-		wr_out_printf(out, "\n%s", c->description);
+	if (c->description) {
+		wr_out_text(out, "\n");
+		paragraphs(out, c->description);
+	}
 	if (c->commands) {
-		section(out, "Commands", "");
+		section(out, "Commands");
 		commands(out, c);
 		wr_out_printf(out, "\n'%s COMMAND --help' tells more about a command.\n", path);
 	} else {
 		options(out, c);
 	}
-	if (c->examples)
-		section(out, "Examples", c->examples);
+	if (c->examples) {
+		section(out, "Examples");
+		examples(out, c->examples);
+	}
 	return wr_out_finish(out, WR_EXIT_OK);
 }
 

@@ -81,17 +81,23 @@ static int fixed_authors(struct wr_program *p)
 
 /* ---- painting one row ---- */
 
+/* What the rule in hand makes of a canvas, by canvas: many classes have the same. */
+struct step {
+	uint32_t rule; /* number of the rule in hand when this was found out */
+	uint32_t cover, out;
+};
+
 struct painter {
 	struct wr_program *p;
 	const struct row *row;
 	uint32_t *state; /* canvas by class */
 	/* the rule in hand */
 	const struct wr_rule *rule;
+	uint32_t number; /* counts the rules of this row, from 1 */
 	enum paint paint;
 	uint32_t author;
 	uint32_t *covers; /* by signature + 1; 0: not yet */
-	/* the last step, for most classes have the same */
-	uint32_t last_in, last_cover, last_out;
+	WR_VEC(struct step) steps;
 };
 
 static enum paint paint_of(enum wr_action action)
@@ -121,6 +127,15 @@ static int cover_for(struct painter *pt, uint32_t signature, uint32_t *cover)
 	return 0;
 }
 
+/* The step of a canvas; its rule is another one when it is not known yet. NULL: out of memory. */
+static struct step *step_of(struct painter *pt, uint32_t canvas)
+{
+	while (pt->steps.n <= canvas)
+		if (wr_vec_push(&pt->steps, (struct step){0}) < 0)
+			return NULL;
+	return &pt->steps.items[canvas];
+}
+
 static int paint_class(struct painter *pt, uint32_t class)
 {
 	uint32_t signature = pt->row->dir == WR_INGRESS ? pt->row->signature
@@ -129,14 +144,17 @@ static int paint_class(struct painter *pt, uint32_t class)
 	int rc = cover_for(pt, signature, &cover);
 	if (rc)
 		return rc;
-	if (in != pt->last_in || cover != pt->last_cover) {
-		rc = port_sets_paint(&pt->p->sets, in, cover, pt->paint, pt->author, &pt->last_out);
+	struct step *step = step_of(pt, in);
+	if (!step)
+		return -ENOMEM;
+	if (step->rule != pt->number || step->cover != cover) {
+		uint32_t out;
+		rc = port_sets_paint(&pt->p->sets, in, cover, pt->paint, pt->author, &out);
 		if (rc)
 			return rc;
-		pt->last_in = in;
-		pt->last_cover = cover;
+		*step = (struct step){pt->number, cover, out};
 	}
-	pt->state[class] = pt->last_out;
+	pt->state[class] = step->out;
 	return 0;
 }
 
@@ -146,7 +164,7 @@ static int paint_rule(struct painter *pt, uint32_t policy, uint32_t rule, const 
 	int rc = rule_author(pt->p, pt->row->dir, policy, rule, &pt->author);
 	pt->rule = r;
 	pt->paint = paint_of(r->action);
-	pt->last_in = WR_NONE;
+	pt->number++;
 	memset(pt->covers, 0, pt->p->names.sample.n * sizeof(*pt->covers));
 	if (r->any_peer)
 		for (uint32_t c = 0; c < pt->p->classes.n && !rc; c++)
@@ -223,6 +241,7 @@ static int compute_row(struct wr_program *p, struct row *row)
 	pt.covers = calloc(p->names.sample.n, sizeof(uint32_t));
 	int rc = row->sets && pt.covers ? paint_row(&pt) : -ENOMEM;
 	free(pt.covers);
+	wr_vec_free(&pt.steps);
 	return rc;
 }
 

@@ -135,8 +135,8 @@ static void make_pod(enum place pod)
 		 "link set v%c up\n"
 		 "addr add 169.254.1.1/32 dev v%c\n"
 		 "addr add fe80::1/64 dev v%c nodad\n"
-		 "route add 10.1.0.%d/32 dev v%c\n"
-		 "route add fd01::%d/128 dev v%c\n",
+		 "route add 10.1.0.%d/32 dev v%c src " HOST4 "\n"
+		 "route add fd01::%d/128 dev v%c src " HOST6 "\n",
 		 dev, (int)getpid(), netns[pod], dev, dev, dev, (int)pod, dev, (int)pod, dev);
 	ip_batch(pod,
 		 "link set lo up\nlink set eth0 up\n"
@@ -171,9 +171,9 @@ void make_node(void)
 {
 	for (enum place p = HOST; p < PLACES; p++)
 		make_netns(p);
+	make_outside();
 	for (enum place p = A; p <= C; p++)
 		make_pod(p);
-	make_outside();
 	go(HOST);
 	for (enum place p = HOST; p < PLACES; p++)
 		start_server(p);

@@ -43,6 +43,19 @@ static inline void fixture_up(struct fixture *f, const char *manifests)
 	assert_int_equal(wr_world_new(&f->objects, f->diags, &f->world), 0);
 }
 
+/* The same from a list that ends with NULL; every text begins with its own "---". */
+static inline void fixture_up_all(struct fixture *f, const char *const *objects)
+{
+	char all[8192] = "";
+	size_t at = 0;
+	for (; *objects; objects++) {
+		int n = snprintf(all + at, sizeof(all) - at, "%s", *objects);
+		assert_true(n >= 0 && (size_t)n < sizeof(all) - at);
+		at += (size_t)n;
+	}
+	fixture_up(f, all);
+}
+
 static inline void fixture_down(struct fixture *f)
 {
 	wr_world_unref(f->world);

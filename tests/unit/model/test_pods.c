@@ -7,68 +7,69 @@
 #define POD(name, owner)                                                                        \
 	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name ", labels: {from: pod}" owner \
 	"}}\n"
-#define WORKLOAD(kind, name, replicas, owner)                                                \
-	"---\n{apiVersion: v1, kind: " kind ", metadata: {name: " name owner                 \
+#define WORKLOAD(group, kind, name, replicas, owner)                                         \
+	"---\n{apiVersion: " group ", kind: " kind ", metadata: {name: " name owner          \
 	"}, spec: {replicas: " replicas ", template: {metadata: {labels: {from: template}}," \
 	" spec: {containers: [{ports: [{name: http, containerPort: 80}]}]}}}}\n"
-#define CRONJOB(name)                                                                          \
-	"---\n{apiVersion: v1, kind: CronJob, metadata: {name: " name "}, spec: {jobTemplate:" \
+#define APP(kind, name, replicas, owner) WORKLOAD("apps/v1", kind, name, replicas, owner)
+#define JOB(name, owner) WORKLOAD("batch/v1", "Job", name, "1", owner)
+#define CRONJOB(name)                                                       \
+	"---\n{apiVersion: batch/v1, kind: CronJob, metadata: {name: " name \
+	"}, spec: {jobTemplate:"                                            \
 	" {spec: {template: {metadata: {labels: {from: cron}}}}}}}\n"
 
 static const struct {
-	const char *what, *manifests, *pods;
+	const char *what;
+	const char *objects[8];
+	const char *pods;
 } cases[] = {
 	{"every kind of workload stands for its pods",
-	 WORKLOAD("Deployment", "a", "3", "") WORKLOAD("ReplicaSet", "b", "1", "")
-		 WORKLOAD("StatefulSet", "c", "2", "") WORKLOAD("DaemonSet", "d", "0", "")
-			 WORKLOAD("ReplicationController", "e", "1", "")
-				 WORKLOAD("Job", "f", "1", "") CRONJOB("g"),
+	 {APP("Deployment", "a", "3", ""), APP("ReplicaSet", "b", "1", ""),
+	  APP("StatefulSet", "c", "2", ""), APP("DaemonSet", "d", "0", ""),
+	  WORKLOAD("v1", "ReplicationController", "e", "1", ""), JOB("f", ""), CRONJOB("g")},
 	 "default/a[Deployment] default/b[ReplicaSet] default/c[StatefulSet] "
 	 "default/d[DaemonSet] default/e[ReplicationController] default/f[Job] "
 	 "default/g[CronJob] "},
-	{"without replicas it stands all the same", WORKLOAD("Deployment", "a", "0", ""),
+	{"without replicas it stands all the same",
+	 {APP("Deployment", "a", "0", "")},
 	 "default/a[Deployment] "},
 	{"pods replace their owner",
-	 WORKLOAD("StatefulSet", "s", "2", "") POD("s-0", OWNED("StatefulSet", "s"))
-		 POD("s-1", OWNED("StatefulSet", "s")),
+	 {APP("StatefulSet", "s", "2", ""), POD("s-0", OWNED("StatefulSet", "s")),
+	  POD("s-1", OWNED("StatefulSet", "s"))},
 	 "default/s-0[Pod] default/s-1[Pod] "},
 	{"pods replace both their ReplicaSet and its Deployment",
-	 WORKLOAD("Deployment", "d", "1", "")
-		 WORKLOAD("ReplicaSet", "d-1", "1", OWNED("Deployment", "d"))
-			 POD("d-1-x", OWNED("ReplicaSet", "d-1")),
+	 {APP("Deployment", "d", "1", ""), APP("ReplicaSet", "d-1", "1", OWNED("Deployment", "d")),
+	  POD("d-1-x", OWNED("ReplicaSet", "d-1"))},
 	 "default/d-1-x[Pod] "},
 	{"a ReplicaSet replaces its Deployment",
-	 WORKLOAD("Deployment", "d", "1", "")
-		 WORKLOAD("ReplicaSet", "d-1", "1", OWNED("Deployment", "d")),
+	 {APP("Deployment", "d", "1", ""), APP("ReplicaSet", "d-1", "1", OWNED("Deployment", "d"))},
 	 "default/d-1[ReplicaSet] "},
 	{"a Deployment's past does not stand",
-	 WORKLOAD("Deployment", "d", "1", "")
-		 WORKLOAD("ReplicaSet", "d-0", "0", OWNED("Deployment", "d"))
-			 WORKLOAD("ReplicaSet", "d-1", "1", OWNED("Deployment", "d"))
-				 POD("d-1-x", OWNED("ReplicaSet", "d-1")),
+	 {APP("Deployment", "d", "1", ""), APP("ReplicaSet", "d-0", "0", OWNED("Deployment", "d")),
+	  APP("ReplicaSet", "d-1", "1", OWNED("Deployment", "d")),
+	  POD("d-1-x", OWNED("ReplicaSet", "d-1"))},
 	 "default/d-1-x[Pod] "},
 	{"a Deployment with nothing but a past stands",
-	 WORKLOAD("Deployment", "d", "0", "")
-		 WORKLOAD("ReplicaSet", "d-0", "0", OWNED("Deployment", "d")),
+	 {APP("Deployment", "d", "0", ""), APP("ReplicaSet", "d-0", "0", OWNED("Deployment", "d"))},
 	 "default/d[Deployment] "},
 	{"the past without its Deployment stands",
-	 WORKLOAD("ReplicaSet", "d-0", "0", OWNED("Deployment", "d")), "default/d-0[ReplicaSet] "},
+	 {APP("ReplicaSet", "d-0", "0", OWNED("Deployment", "d"))},
+	 "default/d-0[ReplicaSet] "},
 	{"pods of a ReplicaSet that goes down replace it",
-	 WORKLOAD("Deployment", "d", "0", "")
-		 WORKLOAD("ReplicaSet", "d-0", "0", OWNED("Deployment", "d"))
-			 POD("d-0-x", OWNED("ReplicaSet", "d-0")),
+	 {APP("Deployment", "d", "0", ""), APP("ReplicaSet", "d-0", "0", OWNED("Deployment", "d")),
+	  POD("d-0-x", OWNED("ReplicaSet", "d-0"))},
 	 "default/d-0-x[Pod] "},
 	{"jobs of a CronJob, and their pods",
-	 CRONJOB("c") WORKLOAD("Job", "c-1", "1", OWNED("CronJob", "c")) WORKLOAD(
-		 "Job", "c-2", "1", OWNED("CronJob", "c")) POD("c-2-x", OWNED("Job", "c-2")),
+	 {CRONJOB("c"), JOB("c-1", OWNED("CronJob", "c")), JOB("c-2", OWNED("CronJob", "c")),
+	  POD("c-2-x", OWNED("Job", "c-2"))},
 	 "default/c-1[Job] default/c-2-x[Pod] "},
 	{"an owner of the same name but another kind is somebody else",
-	 WORKLOAD("Deployment", "a", "1", "") POD("a-0", OWNED("StatefulSet", "a")),
+	 {APP("Deployment", "a", "1", ""), POD("a-0", OWNED("StatefulSet", "a"))},
 	 "default/a[Deployment] default/a-0[Pod] "},
 	{"one name, several kinds: a Pod first",
-	 WORKLOAD("Deployment", "a", "1", "") WORKLOAD("Job", "a", "1", "") POD("a", ""),
+	 {APP("Deployment", "a", "1", ""), JOB("a", ""), POD("a", "")},
 	 "default/a[Pod] default/a[Deployment] default/a[Job] "},
-	{"nothing at all", "{apiVersion: v1, kind: Namespace, metadata: {name: x}}\n", ""},
+	{"nothing at all", {"{apiVersion: v1, kind: Namespace, metadata: {name: x}}\n"}, ""},
 };
 
 static void workloads_and_their_pods(void **state)
@@ -77,7 +78,7 @@ static void workloads_and_their_pods(void **state)
 	char buf[1024];
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fixture f;
-		fixture_up(&f, cases[i].manifests);
+		fixture_up_all(&f, cases[i].objects);
 		if (strcmp(fixture_pods(&f, buf, sizeof(buf)), cases[i].pods))
 			fail_msg("%s: %s", cases[i].what, buf);
 		fixture_down(&f);
@@ -89,8 +90,10 @@ static void owners_are_of_the_same_namespace(void **state)
 	(void)state;
 	struct fixture f;
 	char buf[256];
-	fixture_up(&f, WORKLOAD("StatefulSet", "s", "1", ", namespace: x")
-			       POD("s-0", ", namespace: y" OWNED("StatefulSet", "s")));
+	static const char *const objects[] = {
+		APP("StatefulSet", "s", "1", ", namespace: x"),
+		POD("s-0", ", namespace: y" OWNED("StatefulSet", "s")), NULL};
+	fixture_up_all(&f, objects);
 	assert_string_equal(fixture_pods(&f, buf, sizeof(buf)), "x/s[StatefulSet] y/s-0[Pod] ");
 	fixture_down(&f);
 }
@@ -108,10 +111,13 @@ static void groups_by_owner(void **state)
 		{"work", "Deployment", "work"},
 	};
 	struct fixture f;
-	fixture_up(&f,
-		   POD("alone", "") POD("of-rs", OWNED("ReplicaSet", "cart-74f56fd4b"))
-			   POD("static", OWNED("Node", "n1")) POD("of-crd", OWNED("Widget", "w"))
-				   WORKLOAD("Deployment", "work", "1", ""));
+	static const char *const objects[] = {POD("alone", ""),
+					      POD("of-rs", OWNED("ReplicaSet", "cart-74f56fd4b")),
+					      POD("static", OWNED("Node", "n1")),
+					      POD("of-crd", OWNED("Widget", "w")),
+					      APP("Deployment", "work", "1", ""),
+					      NULL};
+	fixture_up_all(&f, objects);
 	assert_int_equal(f.world->n_pods, sizeof(want) / sizeof(want[0]));
 	for (uint32_t i = 0; i < f.world->n_pods; i++) {
 		assert_string_equal(f.world->pods[i].name, want[i].name);
@@ -126,7 +132,9 @@ static void templates_give_labels_and_ports(void **state)
 	(void)state;
 	struct fixture f;
 	char buf[256];
-	fixture_up(&f, WORKLOAD("Deployment", "a", "1", ", labels: {from: object}") CRONJOB("c"));
+	static const char *const objects[] = {
+		APP("Deployment", "a", "1", ", labels: {from: object}"), CRONJOB("c"), NULL};
+	fixture_up_all(&f, objects);
 	const struct wr_pod *a = fixture_pod(&f, "default", "a"),
 			    *c = fixture_pod(&f, "default", "c");
 	assert_string_equal(fixture_labels(&f, a->labels, a->n_labels, buf, sizeof(buf)),
@@ -185,8 +193,9 @@ static void looks_up_by_name_and_kind(void **state)
 		{"", "", WR_KIND_COUNT, WR_NONE},
 	};
 	struct fixture f;
-	fixture_up(&f, WORKLOAD("Job", "a", "1", "") WORKLOAD("Deployment", "b", "1", "")
-			       POD("a", "") WORKLOAD("Deployment", "a", "1", ""));
+	static const char *const objects[] = {JOB("a", ""), APP("Deployment", "b", "1", ""),
+					      POD("a", ""), APP("Deployment", "a", "1", ""), NULL};
+	fixture_up_all(&f, objects);
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		assert_int_equal(wr_world_find_pod(f.world, want[i].ns, want[i].name, want[i].kind),
 				 want[i].at);

@@ -74,18 +74,18 @@ static uint32_t selector_of(const struct fixture *f, const char *policy)
 static void equal_selectors_are_one(void **state)
 {
 	(void)state;
+	static const char *const objects[] = {
+		POLICY("all", "{}"),
+		POLICY("a", "{matchLabels: {app: web}}"),
+		POLICY("b", "{matchExpressions: [{key: app, operator: In, values: [web]}]}"),
+		POLICY("c", "{matchExpressions: [{key: app, operator: NotIn, values: [web]}]}"),
+		POLICY("d", "{matchExpressions: [{key: app, operator: In, values: [x, y]}]}"),
+		POLICY("e", "{matchExpressions: [{key: app, operator: In, values: [y, x]}]}"),
+		POLICY("f", "{matchExpressions: [{key: app, operator: Exists}]}"),
+		NULL,
+	};
 	struct fixture f;
-	fixture_up(&f,
-		   POLICY("all", "{}") POLICY("a", "{matchLabels: {app: web}}") POLICY(
-			   "b", "{matchExpressions: [{key: app, operator: In, values: [web]}]}")
-			   POLICY("c", "{matchExpressions: [{key: app, operator: NotIn, "
-				       "values: [web]}]}")
-				   POLICY("d", "{matchExpressions: [{key: app, operator: In, "
-					       "values: [x, y]}]}")
-					   POLICY("e", "{matchExpressions: [{key: app, operator: "
-						       "In, values: [y, x]}]}")
-						   POLICY("f", "{matchExpressions: [{key: app, "
-							       "operator: Exists}]}"));
+	fixture_up_all(&f, objects);
 	assert_int_equal(selector_of(&f, "all"), WR_NONE);
 	assert_int_equal(selector_of(&f, "a"), selector_of(&f, "b"));
 	assert_int_equal(selector_of(&f, "d"), selector_of(&f, "e"));

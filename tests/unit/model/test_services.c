@@ -8,16 +8,20 @@
 	"---\n{apiVersion: v1, kind: Service, metadata: {name: " name ", namespace: " ns \
 	"}, spec: {" spec "}}\n"
 
-static const char manifests[] = POD("x", "web-1", "app: web, track: stable", "") POD(
-	"x", "web-2", "app: web", "") POD("x", "done", "app: web", ", status: {phase: Succeeded}")
-	POD("x", "failed", "app: web", ", status: {phase: Failed}") POD("x", "db", "app: db", "")
-		POD("y", "web-3", "app: web", "") SERVICE("x", "web", "selector: {app: web}")
-			SERVICE("x", "stable", "selector: {app: web, track: stable}")
-				SERVICE("y", "web", "selector: {app: web}")
-					SERVICE("x", "manual", "ports: []")
-						SERVICE("x", "nobody",
-							"selector: {app: "
-							"nobody}");
+static const char *const objects[] = {
+	POD("x", "web-1", "app: web, track: stable", ""),
+	POD("x", "web-2", "app: web", ""),
+	POD("x", "done", "app: web", ", status: {phase: Succeeded}"),
+	POD("x", "failed", "app: web", ", status: {phase: Failed}"),
+	POD("x", "db", "app: db", ""),
+	POD("y", "web-3", "app: web", ""),
+	SERVICE("x", "web", "selector: {app: web}"),
+	SERVICE("x", "stable", "selector: {app: web, track: stable}"),
+	SERVICE("y", "web", "selector: {app: web}"),
+	SERVICE("x", "manual", "ports: []"),
+	SERVICE("x", "nobody", "selector: {app: nobody}"),
+	NULL,
+};
 
 static void selects_pods_of_its_namespace(void **state)
 {
@@ -30,7 +34,7 @@ static void selects_pods_of_its_namespace(void **state)
 		{"y/web", "y/web-3 "},
 	};
 	struct fixture f;
-	fixture_up(&f, manifests);
+	fixture_up_all(&f, objects);
 	assert_int_equal(f.world->n_services, sizeof(want) / sizeof(want[0]));
 	for (uint32_t i = 0; i < f.world->n_services; i++) {
 		const struct wr_service *s = &f.world->services[i];

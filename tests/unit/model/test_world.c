@@ -41,7 +41,7 @@ static void order_of_reading_does_not_matter(void **state)
 	static const char *const objects[] = {
 		"---\n{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x}}\n",
 		"---\n{apiVersion: v1, kind: Pod, metadata: {name: b, namespace: x}}\n",
-		"---\n{apiVersion: v1, kind: Job, metadata: {name: a, namespace: x}}\n",
+		"---\n{apiVersion: batch/v1, kind: Job, metadata: {name: a, namespace: x}}\n",
 		"---\n{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: w}}\n",
 		"---\n{apiVersion: v1, kind: Namespace, metadata: {name: x}}\n",
 	};
@@ -84,11 +84,11 @@ static double time_of(size_t pods)
 	for (size_t i = 0; i < pods; i++)
 		at += (size_t)snprintf(
 			manifest + at, size - at,
-			"%s{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p%zu\","
+			"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p%zu\","
 			"\"namespace\":\"n%zu\",\"labels\":{\"app\":\"a%zu\",\"id\":\"%zu\"},"
 			"\"ownerReferences\":[{\"kind\":\"ReplicaSet\",\"name\":\"r%zu\","
 			"\"controller\":true}]},\"status\":{\"podIP\":\"10.%zu.%zu.%zu\"}}\n",
-			"", i, i % 100, i % 7, i, i / 3, i >> 16, i >> 8 & 255, i & 255);
+			i, i % 100, i % 7, i, i / 3, i >> 16, i >> 8 & 255, i & 255);
 	struct fixture f;
 	fixture_up(&f, manifest);
 	free(manifest);
