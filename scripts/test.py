@@ -69,12 +69,12 @@ def lines_protocol(counts, phase, argv, seconds):
     """For programs that print "ok NAME", "FAIL NAME why" and "skip NAME reason"."""
     out, status = run(argv, seconds)
     seen = failed = 0
-    for kind, name, text in re.findall(r'^(ok|FAIL|skip) +(\S+)[: ]*(.*)$', out, re.M):
+    for kind, name, text in re.findall(r'^(ok|FAIL|skip) +([^\s:]+)[: ]*(.*)$', out, re.M):
         counts.add(kind, f'{phase}/{name}', text)
         seen += 1
         failed += kind == 'FAIL'
     if (status and not failed) or not seen:
-        counts.add('FAIL', f'{phase}/{pathlib.Path(str(argv[-2])).name}',
+        counts.add('FAIL', f'{phase}/{pathlib.Path(str(argv[0])).name}',
                    f'exit status {status}, {seen} results\n{out}')
 
 
@@ -190,12 +190,15 @@ def phase_fuzz(counts, args):
 
 
 def phase_kernel(counts, _):
-    for script in sorted((ROOT / 'tests/kernel').rglob('*.py')):
+    """Scripts, and the test programs that the plain build made."""
+    programs = [p for p in sorted(PLAIN.glob('tests/kernel/*/*test')) if os.access(p, os.X_OK)]
+    scripts = sorted((ROOT / 'tests/kernel').rglob('*.py'))
+    for path in programs + scripts:
+        name = f'kernel/{path.parent.name}/{path.stem}'
         if os.geteuid():
-            counts.add('skip', f'kernel/{script.stem}', 'needs root')
+            counts.add('skip', name, 'needs root')
         else:
-            lines_protocol(counts, f'kernel/{script.parent.name}/{script.stem}',
-                           [script, PLAIN / 'weir'], 900)
+            lines_protocol(counts, name, [path, PLAIN / 'weir'] if path in scripts else [path], 900)
 
 
 PHASES = {name[6:]: fn for name, fn in list(globals().items()) if name.startswith('phase_')}

@@ -14,15 +14,25 @@
 /* Called for every command and group below the root, and the root; path: "weir lab up". */
 typedef void (*visit_fn)(struct wr_out *o, const struct wr_command *c, const char *path);
 
+/* The next subcommand that is not hidden, from *i on; NULL: none. */
+static const struct wr_command *next(const struct wr_command *group, size_t *i)
+{
+	while (group->commands && group->commands[*i]) {
+		const struct wr_command *c = group->commands[(*i)++];
+		if (!c->hidden)
+			return c;
+	}
+	return NULL;
+}
+
 static void visit(struct wr_out *o, const struct wr_command *c, const char *path, visit_fn fn)
 {
+	const struct wr_command *sub;
 	fn(o, c, path);
-	for (size_t i = 0; c->commands && c->commands[i]; i++) {
-		if (c->commands[i]->hidden)
-			continue;
-		char sub[128];
-		snprintf(sub, sizeof(sub), "%s %s", path, c->commands[i]->name);
-		visit(o, c->commands[i], sub, fn);
+	for (size_t i = 0; (sub = next(c, &i));) {
+		char sub_path[128];
+		snprintf(sub_path, sizeof(sub_path), "%s %s", path, sub->name);
+		visit(o, sub, sub_path, fn);
 	}
 }
 
@@ -62,9 +72,10 @@ static void bash_options(struct wr_out *o, const struct wr_command *c, const cha
 
 static void bash_words(struct wr_out *o, const struct wr_command *c, const char *path)
 {
+	const struct wr_command *sub;
 	wr_out_printf(o, "\t\"%s\") words=\"", path);
-	for (size_t i = 0; c->commands && c->commands[i]; i++)
-		wr_out_printf(o, "%s ", c->commands[i]->name);
+	for (size_t i = 0; (sub = next(c, &i));)
+		wr_out_printf(o, "%s ", sub->name);
 	for (size_t i = 0; c->options && c->options[i].name; i++)
 		wr_out_printf(o, "--%s ", c->options[i].name);
 	wr_out_text(o, "--help\" ;;\n");
@@ -72,9 +83,9 @@ static void bash_words(struct wr_out *o, const struct wr_command *c, const char 
 
 static void bash_path(struct wr_out *o, const struct wr_command *c, const char *path)
 {
-	for (size_t i = 0; c->commands && c->commands[i]; i++)
-		wr_out_printf(o, "\t\t\"%s %s\") path=\"$path $word\" ;;\n", path,
-			      c->commands[i]->name);
+	const struct wr_command *sub;
+	for (size_t i = 0; (sub = next(c, &i));)
+		wr_out_printf(o, "\t\t\"%s %s\") path=\"$path $word\" ;;\n", path, sub->name);
 }
 
 static void bash(struct wr_out *o)
@@ -140,12 +151,13 @@ static void zsh_option(struct wr_out *o, const struct wr_option *opt, const char
 
 static void zsh_command(struct wr_out *o, const struct wr_command *c, const char *path)
 {
+	const struct wr_command *sub;
 	wr_out_printf(o, "\t'%s')\n", path);
 	if (c->commands) {
 		wr_out_text(o, "\t\tlocal -a commands=(\n");
-		for (size_t i = 0; c->commands[i]; i++) {
-			wr_out_printf(o, "\t\t\t'%s:", c->commands[i]->name);
-			zsh_text(o, c->commands[i]->summary);
+		for (size_t i = 0; (sub = next(c, &i));) {
+			wr_out_printf(o, "\t\t\t'%s:", sub->name);
+			zsh_text(o, sub->summary);
 			wr_out_text(o, "'\n");
 		}
 		wr_out_text(o, "\t\t)\n\t\t_describe command commands\n\t\t;;\n");
@@ -165,9 +177,10 @@ static void zsh_command(struct wr_out *o, const struct wr_command *c, const char
 
 static void zsh_path(struct wr_out *o, const struct wr_command *c, const char *path)
 {
-	for (size_t i = 0; c->commands && c->commands[i]; i++)
+	const struct wr_command *sub;
+	for (size_t i = 0; (sub = next(c, &i));)
 		wr_out_printf(o, "\t\t'%s %s') weir_path=\"$weir_path $word\"; skip=$i ;;\n", path,
-			      c->commands[i]->name);
+			      sub->name);
 }
 
 static void zsh(struct wr_out *o)
@@ -200,10 +213,11 @@ static void fish_text(struct wr_out *o, const char *s)
 
 static void fish_command(struct wr_out *o, const struct wr_command *c, const char *path)
 {
-	for (size_t i = 0; c->commands && c->commands[i]; i++) {
+	const struct wr_command *sub;
+	for (size_t i = 0; (sub = next(c, &i));) {
 		wr_out_printf(o, "complete -c weir -f -n '__weir_at \"%s\"' -a %s -d ", path,
-			      c->commands[i]->name);
-		fish_text(o, c->commands[i]->summary);
+			      sub->name);
+		fish_text(o, sub->summary);
 		wr_out_text(o, "\n");
 	}
 	for (size_t i = 0; c->options && c->options[i].name; i++) {
@@ -225,9 +239,10 @@ static void fish_command(struct wr_out *o, const struct wr_command *c, const cha
 
 static void fish_path(struct wr_out *o, const struct wr_command *c, const char *path)
 {
-	for (size_t i = 0; c->commands && c->commands[i]; i++)
+	const struct wr_command *sub;
+	for (size_t i = 0; (sub = next(c, &i));)
 		wr_out_printf(o, "\t\t\tcase '%s %s'\n\t\t\t\tset path \"$path $word\"\n", path,
-			      c->commands[i]->name);
+			      sub->name);
 }
 
 static void fish(struct wr_out *o)

@@ -82,7 +82,7 @@ static void commands(struct wr_out *out, const struct wr_command *group)
 	for (size_t i = 0; group->commands[i]; i++)
 		if (!group->commands[i]->hidden)
 			wr_out_printf(out, "  %-*s  %s\n", (int)width, group->commands[i]->name,
-			      group->commands[i]->summary);
+				      group->commands[i]->summary);
 }
 
 /* "Usage: weir eval -f PATH... [options] [OPERANDS]" */

@@ -55,7 +55,7 @@ double wr_number_float(const char *text)
 {
 	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	if (!c)
-		return NAN;
+		return (double)NAN;
 	double number = strtod_l(text, NULL, c);
 	freelocale(c);
 	return number;

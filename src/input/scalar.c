@@ -65,9 +65,9 @@ static const struct word {
 	{"off", BOOL, false, 0},
 	{"~", NUL, false, 0},
 	{"null", NUL, false, 0},
-	{".inf", FLOAT, false, INFINITY},
-	{"+.inf", FLOAT, false, INFINITY},
-	{"-.inf", FLOAT, false, -INFINITY},
+	{".inf", FLOAT, false, HUGE_VAL},
+	{"+.inf", FLOAT, false, HUGE_VAL},
+	{"-.inf", FLOAT, false, -HUGE_VAL},
 };
 
 static char lower(char c)

@@ -32,17 +32,19 @@ struct wr_field {
 
 struct wr_value {
 	enum wr_type type;
+	bool boolean; /* WR_BOOL */
 	struct wr_mark mark;
 	/*
 	 * Scalars: the text, NUL-terminated and without NUL inside. For strings
 	 * the contents; for the others as it was written ("0755", "yes").
 	 */
 	const char *text;
-	bool boolean;    /* WR_BOOL */
 	int64_t integer; /* WR_INT; out of int64 range: WR_FLOAT instead, as JSON has it */
 	double number;   /* WR_FLOAT, and WR_INT as double */
-	struct wr_value **items; /* WR_LIST: n elements */
-	struct wr_field *fields; /* WR_MAP: n fields in order of writing, duplicates kept */
+	union {
+		struct wr_value **items; /* WR_LIST: n elements */
+		struct wr_field *fields; /* WR_MAP: n fields in order of writing, duplicates kept */
+	};
 	size_t n;
 };
 

@@ -109,7 +109,7 @@ static int declare_anchor(struct wr_yaml *y, const yaml_char_t *name, size_t *in
 		return 0;
 	if (!y->anchor_names)
 		y->anchor_names = wr_map_new();
-	if (!y->anchor_names || wr_vec_push(&y->anchors, (struct wr_yaml_anchor){0}) < 0 ||
+	if (!y->anchor_names || wr_vec_push(&y->anchors, (struct wr_yaml_node){0}) < 0 ||
 	    wr_map_put(y->anchor_names, name, strlen((const char *)name), y->anchors.n - 1) < 0)
 		return -ENOMEM;
 	*index = y->anchors.n;
@@ -119,7 +119,7 @@ static int declare_anchor(struct wr_yaml *y, const yaml_char_t *name, size_t *in
 static void define_anchor(struct wr_yaml *y, size_t index, const struct wr_yaml_node *node)
 {
 	if (index)
-		y->anchors.items[index - 1].node = *node;
+		y->anchors.items[index - 1] = *node;
 }
 
 static struct wr_value *new_value(struct wr_yaml *y, enum wr_type type, yaml_mark_t at)
@@ -218,7 +218,7 @@ static int on_alias(struct wr_yaml *y, const yaml_event_t *e)
 		node.value = new_value(y, WR_NULL, e->start_mark);
 		return node.value ? place(y, &node, at) : -ENOMEM;
 	}
-	node = y->anchors.items[index].node;
+	node = y->anchors.items[index];
 	if (!node.value)
 		return wr_yaml_fail(y, at, NULL, "the alias *%.64s stands inside what it names",
 				    name);

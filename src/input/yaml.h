@@ -15,11 +15,6 @@ struct wr_yaml_node {
 	bool was_float; /* see struct wr_scalar */
 };
 
-/* What an anchor names; value is NULL while the node is still being read. */
-struct wr_yaml_anchor {
-	struct wr_yaml_node node;
-};
-
 /* A map or list that is still open. */
 struct wr_yaml_frame {
 	struct wr_yaml_node node;
@@ -39,9 +34,9 @@ struct wr_yaml {
 	WR_VEC(struct wr_yaml_frame) frames;
 	WR_VEC(struct wr_field) fields;
 	WR_VEC(struct wr_value *) items;
-	WR_VEC(struct wr_yaml_anchor) anchors;
-	struct wr_map *anchor_names; /* to the index in anchors; NULL until the first */
-	size_t alias_nodes;          /* values that aliases have added so far */
+	WR_VEC(struct wr_yaml_node) anchors; /* value is NULL while the node is being read */
+	struct wr_map *anchor_names;         /* to the index in anchors; NULL until the first */
+	size_t alias_nodes;                  /* values that aliases have added so far */
 	struct wr_value *root;
 	bool failed; /* an error that does not hinder reading on was reported */
 };
