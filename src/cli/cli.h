@@ -60,7 +60,7 @@ struct wr_command {
 	const char *summary;                 /* one line, lower case, no full stop */
 	const char *operands;                /* as in usage: "[NAMESPACE/NAME]", NULL: none */
 	unsigned min_operands, max_operands; /* max UINT_MAX: no bound */
-	const char *description; /* paragraphs for --help, or NULL; long lines are wrapped */
+	const char *description; /* paragraphs for --help, or NULL; filled to the width */
 	const char *examples;    /* lines for --help, or NULL */
 	bool hidden;             /* for weir itself: not in help and completions */
 	const struct wr_option *options;

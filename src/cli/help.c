@@ -113,21 +113,25 @@ static void usage(struct wr_out *out, const struct wr_command *c, const char *pa
 	wr_out_text(out, "\n");
 }
 
-/* Lines of text, those beyond the width broken at blanks. */
+/* Paragraphs, which an empty line separates, filled to the width. */
 static void paragraphs(struct wr_out *out, const char *text)
 {
+	size_t column = 0;
 	while (*text) {
-		size_t n = strcspn(text, "\n");
-		if (n > WIDTH) {
-			n = WIDTH;
-			while (n && text[n] != ' ')
-				n--;
-			if (!n)
-				n = strcspn(text, " \n");
+		size_t blank = strspn(text, " \n"), n = strcspn(text + blank, " \n");
+		bool apart = memmem(text, blank, "\n\n", 2) != NULL;
+		text += blank;
+		if (!n)
+			break;
+		if (column && (apart || column + 1 + n > WIDTH)) {
+			wr_out_text(out, apart ? "\n\n" : "\n");
+			column = 0;
 		}
-		wr_out_printf(out, "%.*s\n", (int)n, text);
-		text += n + (text[n] != 0);
+		wr_out_printf(out, "%s%.*s", column ? " " : "", (int)n, text);
+		column += n + (column != 0);
+		text += n;
 	}
+	wr_out_text(out, "\n");
 }
 
 /* Lines of commands, indented. */

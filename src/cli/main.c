@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
-#include "cli/config.h"
 
 static const struct wr_command *const commands[] = {
-	&wr_cmd_eval,     &wr_cmd_list,       &wr_cmd_describe,
-#ifdef WR_WITH_LAB
-	&wr_cmd_lab,
-#endif
-#ifdef WR_WITH_DATAPATH
-	&wr_cmd_datapath, &wr_cmd_version,
-#endif
-	&wr_cmd_help,     &wr_cmd_completion, NULL,
+	&wr_cmd_eval,    &wr_cmd_list, &wr_cmd_describe,   &wr_cmd_lab, &wr_cmd_datapath,
+	&wr_cmd_version, &wr_cmd_help, &wr_cmd_completion, NULL,
 };
 
 const struct wr_command wr_cmd_weir = {

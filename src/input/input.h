@@ -28,7 +28,7 @@ struct wr_document {
 	const char *file;     /* as named: the path, or "-" */
 	uint32_t index;       /* position in its file, from 0 */
 	uint32_t first_line;  /* line of the document's first byte, from 1 */
-	const char *text;     /* the document's own bytes (not NUL-terminated); lines as in the file */
+	const char *text;     /* the document's own bytes, not NUL-terminated */
 	size_t size;
 	struct wr_value *root;
 };

@@ -35,6 +35,7 @@ struct wr_lab {
 	struct wr_input **batches; /* the applied documents, an input for each batch */
 	size_t n_batches;
 	uint32_t *live; /* objects of each document of the state that count */
+	struct wr_map *where; /* wr_lab_key() of those objects to their document's index */
 	struct wr_arena *arena;
 	struct wr_objects objects;
 	struct wr_world *world;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "api/check.h"
+#include "base/map.h"
 #include "lab/internal.h"
 
 #define DNS_FILE "weir:cluster-dns"
@@ -46,7 +47,7 @@ static int read_paths(struct wr_input *in, const char *const *paths, size_t n,
 	return rc;
 }
 
-/* Objects are the keys that a batch of documents brings. */
+/* Documents of one command, in their order. */
 static int add_batch(struct wr_lab_state *s, const struct wr_input *in)
 {
 	uint32_t batch = ++s->next_batch;
@@ -58,15 +59,14 @@ static int add_batch(struct wr_lab_state *s, const struct wr_input *in)
 	return rc;
 }
 
-/* Takes an object out of all documents so far; a Namespace goes with what is in it. */
-static int drop(struct wr_lab_state *s, size_t n_docs, const char *key)
+/* Takes an object out of the document that has it; one that none has is left out. */
+static int drop(struct wr_lab *lab, const char *key)
 {
-	for (size_t i = 0; i < n_docs; i++) {
-		const char *copy = wr_arena_strdup(s->arena, key);
-		if (!copy || wr_vec_push(&s->docs.items[i].dropped, copy) < 0)
-			return -ENOMEM;
-	}
-	return 0;
+	uint64_t doc;
+	if (!wr_map_get(lab->where, key, strlen(key), &doc))
+		return 0;
+	const char *copy = wr_arena_strdup(lab->state->arena, key);
+	return copy ? wr_vec_push(&lab->state->docs.items[doc].dropped, copy) : -ENOMEM;
 }
 
 /* Frees documents of which no object counts any more. */
@@ -127,17 +127,9 @@ static int load_services(const struct wr_lab *lab, struct wr_diags *diags)
 	return rc;
 }
 
-static void stop_unwanted(const struct wr_lab_state *s)
-{
-	for (size_t i = 0; i < s->pods.n; i++)
-		if (!s->pods.items[i].wanted && s->pods.items[i].host_network)
-			s->pods.items[i].serves = "";
-}
-
 static int follow(struct wr_lab *lab, struct wr_diags *diags)
 {
 	prune(lab);
-	stop_unwanted(lab->state);
 	int rc = wr_lab_state_save(lab->state, diags);
 	if (!rc)
 		rc = wr_lab_remove_pods(lab, diags);
@@ -194,31 +186,64 @@ static int prepare(struct wr_lab *lab, const char *name, const struct wr_lab_up_
 
 static int tear_down(const char *name, struct wr_diags *diags);
 
-/* Takes the name: what a lab left behind that was not built to its end goes away. */
-static int claim(struct wr_lab *lab, const char *name, struct wr_diags *diags)
+static int found(void *ctx, const char *name)
 {
+	(void)ctx;
+	(void)name;
+	return 1;
+}
+
+/* With the lock held: 1 when a lab runs, 0 when there is nothing, -ESTALE when there are remains. */
+static int look(const char *name)
+{
+	char prefix[WR_LAB_NETNS], path[WR_LAB_PATH];
 	struct wr_lab_state *old = NULL;
-	WR_CLEANUP(fd) int lock = wr_lab_lock(name, true, diags);
-	if (lock < 0)
-		return lock;
+	struct stat st;
 	struct wr_diags *ignored = wr_diags_new();
 	if (!ignored)
 		return -ENOMEM;
 	int rc = wr_lab_state_load(name, ignored, &old);
-	wr_diags_free(ignored);
 	bool running = !rc && old->running;
+	wr_diags_free(ignored);
 	wr_lab_state_free(old);
-	if (running) {
-		wr_lab_error(diags, -EEXIST, "lab '%s' is running already", name);
-		wr_diag_advise(diags, "'weir lab apply --name %s' changes it, 'weir lab down --name %s' "
-				      "removes it", name, name);
-		return -EEXIST;
+	snprintf(prefix, sizeof(prefix), "weir-%s-", name);
+	if (running)
+		return 1;
+	return rc != -ENOENT || stat(wr_lab_path(path, name, "bpf"), &st) == 0 ||
+			       wr_netns_each(prefix, found, NULL)
+		       ? -ESTALE
+		       : 0;
+}
+
+/*
+ * Takes the name. What a lab left behind that was not built to its end goes
+ * away, and the lock with it: so it is taken, and all looked at, once more.
+ */
+static int claim(struct wr_lab *lab, const char *name, struct wr_diags *diags)
+{
+	for (int i = 0; i < 10; i++) {
+		WR_CLEANUP(fd) int lock = wr_lab_lock(name, true, diags);
+		if (lock < 0)
+			return lock;
+		int rc = look(name);
+		if (!rc) {
+			lab->lock = lock;
+			lock = -1;
+			return 0;
+		}
+		if (rc == 1) {
+			wr_lab_error(diags, -EEXIST, "lab '%s' is running already", name);
+			wr_diag_advise(diags,
+				       "'weir lab apply --name %s' changes it, "
+				       "'weir lab down --name %s' removes it",
+				       name, name);
+			return -EEXIST;
+		}
+		rc = rc == -ESTALE ? tear_down(name, diags) : rc;
+		if (rc)
+			return rc;
 	}
-	rc = tear_down(name, diags);
-	if (rc)
-		return rc;
-	lab->lock = wr_lab_lock(name, true, diags);
-	return lab->lock < 0 ? lab->lock : 0;
+	return wr_lab_error(diags, -EAGAIN, "lab '%s': another command holds it", name);
 }
 
 static int valid_name(const char *name, struct wr_diags *diags)
@@ -319,14 +344,13 @@ static int open_lab(const char *name, struct wr_lab **out, struct wr_diags *diag
 	return 0;
 }
 
-/* Drops every object of the input from the documents before n_docs. */
-static int drop_objects(struct wr_lab *lab, const struct wr_objects *objects, size_t n_docs)
+static int drop_objects(struct wr_lab *lab, const struct wr_objects *objects)
 {
 	int rc = 0;
 	for (size_t i = 0; i < objects->n && !rc; i++) {
 		const struct wr_object *o = objects->items[i];
-		const char *key = wr_lab_key(lab->state->arena, o->kind, o->meta.ns, o->meta.name);
-		rc = key ? drop(lab->state, n_docs, key) : -ENOMEM;
+		const char *key = wr_lab_key(lab->arena, o->kind, o->meta.ns, o->meta.name);
+		rc = key ? drop(lab, key) : -ENOMEM;
 	}
 	return rc;
 }
@@ -343,7 +367,7 @@ int wr_lab_apply(const char *name, const char *const *paths, size_t n, struct wr
 	if (!rc)
 		rc = open_lab(name, &lab, diags);
 	if (!rc)
-		rc = drop_objects(lab, &objects, lab->state->docs.n);
+		rc = drop_objects(lab, &objects);
 	if (!rc)
 		rc = add_batch(lab->state, in);
 	if (!rc)
@@ -356,43 +380,17 @@ int wr_lab_apply(const char *name, const char *const *paths, size_t n, struct wr
 	return rc;
 }
 
-/* What kubectl delete finds: objects of the lab's documents, and those in a Namespace that goes. */
-static bool is_live(const struct wr_lab *lab, const struct wr_object *o)
-{
-	for (size_t i = 0; i < lab->objects.n; i++) {
-		const struct wr_object *p = lab->objects.items[i];
-		const char *owner = p->meta.owner_name;
-		bool same_ns = (!p->meta.ns && !o->meta.ns) ||
-			       (p->meta.ns && o->meta.ns && !strcmp(p->meta.ns, o->meta.ns));
-		if (!same_ns)
-			continue;
-		if (p->kind == o->kind && !strcmp(p->meta.name, o->meta.name))
-			return true;
-		if (wr_kind_is_workload(o->kind) && owner && !strcmp(owner, o->meta.name))
-			return true;
-	}
-	return false;
-}
-
+/* A Namespace goes with all that is in it. */
 static int drop_contents(struct wr_lab *lab, const char *ns)
 {
-	struct wr_lab_state *s = lab->state;
-	for (size_t b = 0; b < lab->n_batches; b++) {
-		struct wr_objects objects = {0};
-		struct wr_diags *ignored = wr_diags_new();
-		int rc = ignored ? wr_decode(lab->batches[b], lab->arena, ignored, &objects) : -ENOMEM;
-		wr_diags_free(ignored);
-		for (size_t i = 0; i < objects.n && !rc; i++) {
-			const struct wr_object *o = objects.items[i];
-			if (!o->meta.ns || strcmp(o->meta.ns, ns) != 0)
-				continue;
-			const char *key = wr_lab_key(s->arena, o->kind, o->meta.ns, o->meta.name);
-			rc = key ? drop(s, s->docs.n, key) : -ENOMEM;
-		}
-		if (rc)
-			return rc;
+	size_t n = strlen(ns);
+	int rc = 0;
+	for (size_t i = 0; i < wr_map_count(lab->where) && !rc; i++) {
+		const char *key = wr_map_at(lab->where, i)->key, *slash = strchr(key, '/');
+		if (!strncmp(slash + 1, ns, n) && slash[1 + n] == '/')
+			rc = drop(lab, key);
 	}
-	return 0;
+	return rc;
 }
 
 /* Labels that commands set go with their object. */
@@ -419,7 +417,10 @@ static int delete_objects(struct wr_lab *lab, const struct wr_objects *objects,
 	int rc = 0;
 	for (size_t i = 0; i < objects->n && !rc; i++) {
 		const struct wr_object *o = objects->items[i];
-		if (!is_live(lab, o))
+		const char *key = wr_lab_key(lab->arena, o->kind, o->meta.ns, o->meta.name);
+		if (!key)
+			return -ENOMEM;
+		if (!wr_map_get(lab->where, key, strlen(key), NULL))
 			wr_diag_add(diags, WR_WARNING, o->mark, NULL, NULL, "%s %s%s%s is not in the lab",
 				    wr_kind_name(o->kind), o->meta.ns ? o->meta.ns : "",
 				    o->meta.ns ? "/" : "", o->meta.name);
@@ -427,7 +428,7 @@ static int delete_objects(struct wr_lab *lab, const struct wr_objects *objects,
 		if (o->kind == WR_KIND_NAMESPACE)
 			rc = drop_contents(lab, o->meta.name);
 	}
-	return rc ? rc : drop_objects(lab, objects, lab->state->docs.n);
+	return rc ? rc : drop_objects(lab, objects);
 }
 
 int wr_lab_delete(const char *name, const char *const *paths, size_t n, struct wr_diags *diags)

@@ -127,6 +127,15 @@ static void finish_errno(struct attempt *a, int err)
 		finish(a, WR_LAB_DENY, strerrordesc_np(err));
 }
 
+/* Something that a server of that port answers: a DNS server wants a question. */
+static ssize_t send_datagram(const struct attempt *a)
+{
+	static const char dns[] = "\x77\x72\1\0\0\1\0\0\0\0\0\0\4weir\7invalid\0\0\1\0\1";
+	static const char plain[] = "weir\n";
+	return a->t->port == 53 ? send(a->fd, dns, sizeof(dns) - 1, 0)
+				: send(a->fd, plain, sizeof(plain) - 1, 0);
+}
+
 /* Opens the socket in the current namespace and sends the first packet. */
 static void begin(struct attempt *a)
 {
@@ -147,7 +156,7 @@ static void begin(struct attempt *a)
 		return;
 	}
 	ssize_t sent = a->t->proto == WR_TCP   ? 0
-		       : a->t->proto == WR_UDP ? send(a->fd, "weir\n", 5, 0)
+		       : a->t->proto == WR_UDP ? send_datagram(a)
 					       : send_echo(a);
 	if (sent < 0)
 		finish_errno(a, errno);
@@ -157,7 +166,10 @@ static void keep_reply(struct wr_lab *lab, struct attempt *a, const char *buf, s
 {
 	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == '\r'))
 		n--;
-	a->r->reply = wr_arena_strndup(lab->arena, buf, (size_t)n);
+	bool text = true; /* a DNS server's answer is not */
+	for (ssize_t i = 0; i < n; i++)
+		text = text && buf[i] >= ' ' && buf[i] < 127;
+	a->r->reply = text ? wr_arena_strndup(lab->arena, buf, (size_t)n) : NULL;
 	finish(a, WR_LAB_ALLOW, NULL);
 }
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/check.h"
+#include "base/map.h"
 #include "lab/internal.h"
 
 void wr_lab_unbuild(struct wr_lab *lab)
@@ -19,6 +21,8 @@ void wr_lab_unbuild(struct wr_lab *lab)
 		wr_input_free(lab->batches[i]);
 	free(lab->batches);
 	free(lab->live);
+	wr_map_free(lab->where);
+	lab->where = NULL;
 	lab->program = NULL;
 	lab->world = NULL;
 	lab->arena = NULL;
@@ -94,6 +98,21 @@ static size_t doc_index(const struct wr_lab *lab, uint32_t batch, const struct w
 	return SIZE_MAX;
 }
 
+/* Names become names of files, hosts and processes: they have to be what an API server takes. */
+static int check_names(const struct wr_object *o, struct wr_diags *diags)
+{
+	const char *msgs[WR_CHECK_MAX], *bad = NULL;
+	if (o->meta.ns && wr_check_dns_label(o->meta.ns, msgs))
+		bad = o->meta.ns;
+	else if (wr_check_dns_subdomain(o->meta.name, msgs))
+		bad = o->meta.name;
+	if (!bad)
+		return 0;
+	wr_diag_add(diags, WR_ERROR, o->meta.mark.file ? o->meta.mark : o->mark, NULL, NULL,
+		    "'%.100s' cannot name a %s: %s", bad, wr_kind_name(o->kind), msgs[0]);
+	return -EINVAL;
+}
+
 static int read_batch(struct wr_lab *lab, uint32_t batch, struct sources *out,
 		      struct wr_diags *diags)
 {
@@ -118,11 +137,17 @@ static int read_batch(struct wr_lab *lab, uint32_t batch, struct sources *out,
 		size_t doc = doc_index(lab, batch, in, o->doc);
 		if (!key)
 			return -ENOMEM;
+		rc = check_names(o, diags);
+		if (rc)
+			return rc;
 		if (doc != SIZE_MAX && is_dropped(&s->docs.items[doc], key))
 			continue;
-		if (doc != SIZE_MAX)
+		if (doc != SIZE_MAX) {
 			lab->live[doc]++;
-		rc = wr_vec_push(&out->v, o);
+			rc = wr_map_put(lab->where, key, strlen(key), doc);
+		}
+		if (!rc)
+			rc = wr_vec_push(&out->v, o);
 	}
 	return rc;
 }
@@ -132,7 +157,8 @@ static int read_all(struct wr_lab *lab, struct sources *out, struct wr_diags *di
 	struct wr_lab_state *s = lab->state;
 	lab->batches = calloc(s->docs.n + 1, sizeof(*lab->batches));
 	lab->live = calloc(s->docs.n + 1, sizeof(*lab->live));
-	if (!lab->batches || !lab->live)
+	lab->where = wr_map_new();
+	if (!lab->batches || !lab->live || !lab->where)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->docs.n; i++) {
 		/* documents of a batch follow each other */

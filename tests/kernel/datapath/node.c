@@ -156,7 +156,8 @@ static void make_outside(void)
 		 "addr add " HOST4 "/24 dev vx\n"
 		 "addr add " HOST6 "/64 dev vx nodad\n"
 		 "route add 10.2.0.0/24 via " X4 "\n"
-		 "route add default via " X4 "\n",
+		 "route add default via " X4 "\n"
+		 "route add default via " X6 "\n",
 		 (int)getpid(), netns[X]);
 	ip_batch(X, "link set lo up\nlink set eth0 up\n"
 		    "addr add " X4 "/24 dev eth0\n"

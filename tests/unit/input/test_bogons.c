@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every file of the directories named as arguments, which hold inputs that
- * once broke a reader and the seeds of its fuzzer: read as a file, read again
- * cut in half, and the trees checked.
+ * Every file of the directories named as arguments, which hold hostile inputs
+ * and the seeds of the fuzzer: read whole, read again cut in half, and the
+ * trees checked.
  */
 #include <dirent.h>
 #include <setjmp.h>
