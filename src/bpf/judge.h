@@ -67,7 +67,8 @@ static __always_inline bool judge_row(const struct view *v, __u32 dir, __u32 row
 		return false;
 	}
 	o->author[dir] = r->author;
-	count_author(v, r->author);
+	if (!o->rejudged)
+		count_author(v, r->author);
 	return r->allow;
 }
 
@@ -105,7 +106,7 @@ static __always_inline bool judge_reversed(const struct view *v, const struct co
 					   const struct weir_identity *src,
 					   const struct weir_identity *dst, struct outcome *o)
 {
-	struct outcome back = {.reason = WEIR_R_PICKUP};
+	struct outcome back = {.reason = WEIR_R_PICKUP, .rejudged = true};
 
 	if (judge_rows(v, dst, src, dst->row[WEIR_EGRESS], src->row[WEIR_INGRESS],
 		       port_key(c->proto, c->sport), &back))

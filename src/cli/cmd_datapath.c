@@ -48,7 +48,8 @@ static int failed(const struct wr_args *args, struct wr_diags *d, int rc)
 static void status_text(struct wr_out *o, const struct wr_image_stats *s)
 {
 	wr_out_printf(o, "hooks attached    %u of 6\n", s->links);
-	wr_out_printf(o, "conntrack kept    %s\n", s->conntrack_kept ? "yes" : "no");
+	wr_out_printf(o, "conntrack kept    %s\n",
+		      s->conntrack_kept ? "yes" : "no, in this network namespace");
 	if (s->generation)
 		wr_out_printf(o, "generation        %u\n", s->generation);
 	else

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir lab: a cluster of network namespaces on this machine. */
+#include "cli/cmd_lab.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli/cmd_lab.h"
 #include "cli/load.h"
 #include "cli/writer.h"
 #include "lab/lab.h"
@@ -37,7 +38,8 @@ static const char *lab_name(const struct wr_args *args)
 
 static int run_up(const struct wr_args *args)
 {
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
 	struct wr_lab_up_opts opts = {.nodes = (uint32_t)wr_arg_uint(args, "nodes")};
 	if (!d)
 		return out_of_memory(args);
@@ -50,7 +52,8 @@ static int run_up(const struct wr_args *args)
 
 static int run_down(const struct wr_args *args)
 {
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
 	if (!d)
 		return out_of_memory(args);
 	int rc = wr_lab_down(lab_name(args), d);
@@ -61,7 +64,8 @@ static int run_down(const struct wr_args *args)
 
 static int run_apply(const struct wr_args *args)
 {
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
 	size_t n;
 	const char *const *paths = wr_arg_all(args, "filename", &n);
 	if (!d)
@@ -72,7 +76,8 @@ static int run_apply(const struct wr_args *args)
 
 static int run_delete(const struct wr_args *args)
 {
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
 	size_t n;
 	const char *const *paths = wr_arg_all(args, "filename", &n);
 	if (!d)
@@ -84,8 +89,10 @@ static int run_delete(const struct wr_args *args)
 /* "pod NS/NAME k=v", "namespace NAME k=v", and "pods NAME k=v" with --namespace. */
 static int run_label(const struct wr_args *args)
 {
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
-	WR_CLEANUP(free) char *copy = strdup(args->operands[1]);
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(free)
+	char *copy = strdup(args->operands[1]);
 	if (!d || !copy)
 		return out_of_memory(args);
 	int kind = wr_kind_parse(args->operands[0]);
@@ -99,8 +106,9 @@ static int run_label(const struct wr_args *args)
 		ns = copy;
 		object = slash + 1;
 	}
-	int rc = wr_lab_label(lab_name(args), (enum wr_kind)kind, kind == WR_KIND_POD ? ns : NULL, object,
-			      args->operands + 2, args->n_operands - 2, wr_arg_flag(args, "overwrite"), d);
+	int rc = wr_lab_label(lab_name(args), (enum wr_kind)kind, kind == WR_KIND_POD ? ns : NULL,
+			      object, args->operands + 2, args->n_operands - 2,
+			      wr_arg_flag(args, "overwrite"), d);
 	return finish(args, d, rc);
 }
 
@@ -108,11 +116,14 @@ static int run_label(const struct wr_args *args)
 
 static int run_exec(const struct wr_args *args)
 {
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
-	WR_CLEANUP(lab) struct wr_lab *lab = NULL;
-	WR_CLEANUP(free) char *ns = strdup(args->operands[0]);
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(lab)
+	struct wr_lab *lab = NULL;
+	WR_CLEANUP(free)
+	char *ns = strdup(args->operands[0]);
+	WR_CLEANUP(free)
 	const char **argv = calloc(args->n_operands, sizeof(*argv));
-	WR_CLEANUP(free) void *argv_memory = argv;
 	if (!d || !ns || !argv)
 		return out_of_memory(args);
 	char *slash = strchr(ns, '/');
@@ -139,10 +150,11 @@ static int run_serve(const struct wr_args *args)
 static const struct wr_option up_options[] = {
 	WR_OPTION_FILES,
 	WR_OPTION_LAB_NAME,
-	{"nodes", 'k', WR_OPT_UINT, .value = "K", .fallback = "1", .min = 1, .max = WR_LAB_NODES_MAX,
-	 .help = "number of nodes"},
+	{"nodes", 'k', WR_OPT_UINT, .value = "K", .fallback = "1", .min = 1,
+	 .max = WR_LAB_NODES_MAX, .help = "number of nodes"},
 	{"outside", 0, WR_OPT_STRING, .repeated = true, .value = "ADDR[=NAME]",
-	 .help = "an address outside the cluster, with a name for the DNS;\nmay be given several times"},
+	 .help = "an address outside the cluster, with a name for the DNS;\nmay be given several "
+		 "times"},
 	{"outside-port", 0, WR_OPT_STRING, .repeated = true, .value = "PORT",
 	 .help = "a port that answers there, over TCP and UDP (53, 80, 443, 5432);\n"
 		 "may be given several times"},
@@ -214,17 +226,19 @@ static const struct wr_command serve_command = {
 };
 
 static const struct wr_command *const commands[] = {
-	&up_command,	&down_command,	     &apply_command,	   &delete_command,
-	&label_command, &wr_lab_get_command, &wr_lab_status_command, &exec_command,
-	&wr_lab_probe_command, &wr_lab_flows_command, &serve_command, NULL,
+	&up_command,           &down_command,         &apply_command,         &delete_command,
+	&label_command,        &wr_lab_get_command,   &wr_lab_status_command, &exec_command,
+	&wr_lab_probe_command, &wr_lab_flows_command, &serve_command,         NULL,
 };
 
 const struct wr_command wr_cmd_lab = {
 	.name = "lab",
 	.summary = "a cluster of network namespaces, with its policies enforced",
-	.description = "Builds a cluster out of network namespaces on this machine: nodes, pods, Services\n"
-		       "and DNS, with the policies enforced in the kernel. Nothing of the machine's own\n"
-		       "network is touched; 'weir lab down' leaves nothing behind.\n",
+	.description =
+		"Builds a cluster out of network namespaces on this machine: nodes, pods, "
+		"Services\n"
+		"and DNS, with the policies enforced in the kernel. Nothing of the machine's own\n"
+		"network is touched; 'weir lab down' leaves nothing behind.\n",
 	.examples = "  weir lab up -f manifests/ --nodes 2\n"
 		    "  weir lab probe --all\n"
 		    "  weir lab down\n",

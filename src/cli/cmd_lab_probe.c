@@ -204,7 +204,8 @@ static int probe(struct probing *pr)
 	if (!rc && !results)
 		rc = -ENOMEM;
 	if (!rc)
-		rc = wr_lab_probe(pr->lab, pr->flows.items, pr->flows.n, results, pr->diags);
+		rc = (wr_arg_flag(pr->args, "maps") ? wr_lab_probe_maps : wr_lab_probe)(
+			pr->lab, pr->flows.items, pr->flows.n, results, pr->diags);
 	int status = WR_EXIT_OK;
 	for (size_t i = 0; !rc && i < pr->flows.n; i++)
 		if (disagrees(&results[i]))
@@ -251,6 +252,8 @@ static const struct wr_option options[] = {
 	 .help = "every pair of pods, with the ports that are declared (the default)"},
 	{"family", 0, WR_OPT_CHOICE, .value = "FAMILY", .choices = families,
 	 .help = "ipv4, ipv6 or both; else IPv4, or as the addresses say"},
+	{"maps", 0, WR_OPT_FLAG,
+	 .help = "send nothing: judge by the maps that are loaded, read back from the kernel"},
 	WR_OPTION_OUTPUT_TABLE_JSON,
 	{0},
 };

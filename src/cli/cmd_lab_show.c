@@ -41,7 +41,8 @@ static const char *join_ips(char *buf, size_t size, const struct wr_ip *ips, siz
 	buf[0] = '\0';
 	for (size_t i = 0; i < n && at < size; i++) {
 		char ip[WR_IP_TEXT];
-		int k = snprintf(buf + at, size - at, "%s%s", i ? "," : "", wr_ip_format(&ips[i], ip));
+		int k = snprintf(buf + at, size - at, "%s%s", i ? "," : "",
+				 wr_ip_format(&ips[i], ip));
 		at += k > 0 ? (size_t)k : 0;
 	}
 	return buf;
@@ -53,14 +54,15 @@ static void labels_cell(struct wr_table *t, const struct wr_meta *m)
 	size_t at = 0;
 	text[0] = '\0';
 	for (size_t i = 0; i < m->n_labels && at < sizeof(text); i++) {
-		int n = snprintf(text + at, sizeof(text) - at, "%s%s=%s", i ? "," : "", m->labels[i].key,
-				 m->labels[i].value);
+		int n = snprintf(text + at, sizeof(text) - at, "%s%s=%s", i ? "," : "",
+				 m->labels[i].key, m->labels[i].value);
 		at += n > 0 ? (size_t)n : 0;
 	}
 	cell(t, m->n_labels ? text : "<none>");
 }
 
-static void pod_row(const struct wr_lab *lab, const struct wr_object *o, bool wide, struct wr_table *t)
+static void pod_row(const struct wr_lab *lab, const struct wr_object *o, bool wide,
+		    struct wr_table *t)
 {
 	char ips[200];
 	(void)lab;
@@ -77,7 +79,8 @@ static void service_row(const struct wr_lab *lab, const struct wr_object *o, boo
 			struct wr_table *t)
 {
 	const struct wr_service_object *s = &o->service;
-	const struct wr_lab_svc_alloc *a = wr_lab_find_svc_alloc(lab->state, o->meta.ns, o->meta.name);
+	const struct wr_lab_svc_alloc *a = wr_lab_find_svc_alloc(lab->state, o->meta.ns,
+								 o->meta.name);
 	char ips[200] = "None", ports[512] = "";
 	size_t at = 0, n = 0;
 	struct wr_ip both[2];
@@ -93,10 +96,12 @@ static void service_row(const struct wr_lab *lab, const struct wr_object *o, boo
 			if (a->ports.items[k].port == s->ports[i].port &&
 			    a->ports.items[k].proto == s->ports[i].proto)
 				node_port = a->ports.items[k].node_port;
-		int k = node_port ? snprintf(ports + at, sizeof(ports) - at, "%s%u:%u/%s", i ? "," : "",
-					     s->ports[i].port, node_port, wr_proto_name(s->ports[i].proto))
-				  : snprintf(ports + at, sizeof(ports) - at, "%s%u/%s", i ? "," : "",
-					     s->ports[i].port, wr_proto_name(s->ports[i].proto));
+		int k = node_port
+				? snprintf(ports + at, sizeof(ports) - at, "%s%u:%u/%s",
+					   i ? "," : "", s->ports[i].port, node_port,
+					   wr_proto_name(s->ports[i].proto))
+				: snprintf(ports + at, sizeof(ports) - at, "%s%u/%s", i ? "," : "",
+					   s->ports[i].port, wr_proto_name(s->ports[i].proto));
 		at += k > 0 ? (size_t)k : 0;
 	}
 	cell(t, o->meta.ns);
@@ -135,8 +140,8 @@ static void policy_row(const struct wr_lab *lab, const struct wr_object *o, bool
 	const char *selector = wr_selector_format(lab->world, q->subject.pod_selector, lab->arena);
 	cell(t, selector && *selector ? selector : "<all pods>");
 	cell(t, p->isolates[WR_INGRESS] && p->isolates[WR_EGRESS] ? "Ingress,Egress"
-		: p->isolates[WR_INGRESS]                            ? "Ingress"
-								     : "Egress");
+		: p->isolates[WR_INGRESS]                         ? "Ingress"
+								  : "Egress");
 	snprintf(place, sizeof(place), "%s:%u", o->mark.file ? o->mark.file : "", o->mark.line);
 	if (wide)
 		cell(t, place);
@@ -146,14 +151,21 @@ struct view {
 	enum wr_kind kind;
 	const char *names[6];
 	size_t columns; /* wide has one more */
-	void (*row)(const struct wr_lab *lab, const struct wr_object *o, bool wide, struct wr_table *t);
+	void (*row)(const struct wr_lab *lab, const struct wr_object *o, bool wide,
+		    struct wr_table *t);
 };
 
 static const struct view views[] = {
 	{WR_KIND_POD, {"NAMESPACE", "NAME", "STATUS", "IP", "NODE", "LABELS"}, 5, pod_row},
-	{WR_KIND_SERVICE, {"NAMESPACE", "NAME", "TYPE", "CLUSTER-IP", "PORTS", "LABELS"}, 5, service_row},
+	{WR_KIND_SERVICE,
+	 {"NAMESPACE", "NAME", "TYPE", "CLUSTER-IP", "PORTS", "LABELS"},
+	 5,
+	 service_row},
 	{WR_KIND_NODE, {"NAME", "ADDRESSES", "POD-CIDR", "LABELS"}, 3, node_row},
-	{WR_KIND_NETWORKPOLICY, {"NAMESPACE", "NAME", "POD-SELECTOR", "TYPES", "FILE"}, 4, policy_row},
+	{WR_KIND_NETWORKPOLICY,
+	 {"NAMESPACE", "NAME", "POD-SELECTOR", "TYPES", "FILE"},
+	 4,
+	 policy_row},
 };
 
 /* ---- get ---- */
@@ -163,7 +175,8 @@ static bool in_namespace(const struct wr_object *o, const char *ns)
 	return !ns || (o->meta.ns && !strcmp(o->meta.ns, ns));
 }
 
-static void write_json(const struct wr_lab *lab, const struct view *v, const char *ns, struct wr_out *o)
+static void write_json(const struct wr_lab *lab, const struct view *v, const char *ns,
+		       struct wr_out *o)
 {
 	wr_out_map(o);
 	wr_out_key_string(o, "apiVersion", "v1");
@@ -183,12 +196,14 @@ static int write_table(const struct wr_lab *lab, const struct view *v, const cha
 		       struct wr_out *o)
 {
 	size_t columns = v->columns + wide;
-	WR_CLEANUP(table) struct wr_table *t = wr_table_new((unsigned)columns);
+	WR_CLEANUP(table)
+	struct wr_table *t = wr_table_new((unsigned)columns);
 	if (!t)
 		return -ENOMEM;
 	head(t, v->names, columns);
 	for (size_t i = 0; i < lab->objects.n; i++)
-		if (lab->objects.items[i]->kind == v->kind && in_namespace(lab->objects.items[i], ns))
+		if (lab->objects.items[i]->kind == v->kind &&
+		    in_namespace(lab->objects.items[i], ns))
 			v->row(lab, lab->objects.items[i], wide, t);
 	wr_table_write(t, o);
 	return 0;
@@ -196,8 +211,10 @@ static int write_table(const struct wr_lab *lab, const struct view *v, const cha
 
 static int run_get(const struct wr_args *args)
 {
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
-	WR_CLEANUP(lab) struct wr_lab *lab = NULL;
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(lab)
+	struct wr_lab *lab = NULL;
 	enum format format = (enum format)wr_arg_choice(args, "output");
 	const char *ns = wr_arg_string(args, "namespace");
 	const struct view *v = NULL;
@@ -225,8 +242,10 @@ static int run_get(const struct wr_args *args)
 
 static int run_status(const struct wr_args *args)
 {
-	WR_CLEANUP(diags) struct wr_diags *d = wr_diags_new();
-	WR_CLEANUP(lab) struct wr_lab *lab = NULL;
+	WR_CLEANUP(diags)
+	struct wr_diags *d = wr_diags_new();
+	WR_CLEANUP(lab)
+	struct wr_lab *lab = NULL;
 	int rc = d ? wr_lab_open(wr_arg_string(args, "name"), d, &lab) : -ENOMEM;
 	if (rc)
 		return d ? failed(args, d, rc) : wr_fail(args, "out of memory");
@@ -236,10 +255,11 @@ static int run_status(const struct wr_args *args)
 	const struct wr_lab_state *s = lab->state;
 	if (wr_out_format(o) == WR_TABLE) {
 		wr_out_printf(o, "lab %s: %u node%s, %zu pods, %u services, %u policies\n", s->name,
-			      s->n_nodes, s->n_nodes == 1 ? "" : "s", s->pods.n, lab->world->n_services,
-			      lab->world->n_policies);
+			      s->n_nodes, s->n_nodes == 1 ? "" : "s", s->pods.n,
+			      lab->world->n_services, lab->world->n_policies);
 		for (uint32_t i = 0; i < s->n_nodes; i++)
-			wr_out_printf(o, "node-%u enforces generation %u\n", i + 1, s->generation[i]);
+			wr_out_printf(o, "node-%u enforces generation %u\n", i + 1,
+				      s->generation[i]);
 	} else {
 		wr_out_map(o);
 		wr_out_key_string(o, "name", s->name);

@@ -93,7 +93,7 @@ typedef int (*wr_image_addr_fn)(void *ctx, const struct wr_cidr *cidr, const str
 int wr_image_each_addr(const struct wr_image *img, wr_image_addr_fn fn, void *ctx);
 
 /*
- * Verdicts by author of the generation in force: connections (packets judged)
+ * Verdicts by author of the generation in force: packets of new connections
  * per author number; counts has n elements, the rest is left out.
  */
 int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n);

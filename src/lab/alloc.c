@@ -46,7 +46,8 @@ struct wr_ip wr_lab_node_ip(uint32_t node, uint8_t family)
 {
 	char text[WR_IP_TEXT];
 	struct wr_ip ip = {0};
-	snprintf(text, sizeof(text), family == WR_IPV4 ? "192.168.77.%u" : "fd00:77::%u", node + 11);
+	snprintf(text, sizeof(text), family == WR_IPV4 ? "192.168.77.%u" : "fd00:77::%u",
+		 node + 11);
 	(void)wr_ip_parse(text, &ip);
 	return ip;
 }
@@ -82,8 +83,8 @@ bool wr_lab_reserved(const struct wr_ip *ip, bool pods)
 /* An address that one host can have and that is routed. */
 static bool is_unicast(const struct wr_ip *ip)
 {
-	static const char *const other[] = {"0.0.0.0/8",      "127.0.0.0/8", "169.254.0.0/16",
-					    "224.0.0.0/3",    "::/127",      "fe80::/10",
+	static const char *const other[] = {"0.0.0.0/8",     "127.0.0.0/8", "169.254.0.0/16",
+					    "224.0.0.0/3",   "::/127",      "fe80::/10",
 					    "::ffff:0:0/96", "ff00::/8"};
 	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
 		if (inside(other[i], ip))
@@ -94,7 +95,8 @@ static bool is_unicast(const struct wr_ip *ip)
 static bool taken(const struct wr_lab_state *s, const struct wr_ip *ip)
 {
 	for (size_t i = 0; i < s->pods.n; i++)
-		if (wr_ip_equal(&s->pods.items[i].ip4, ip) || wr_ip_equal(&s->pods.items[i].ip6, ip))
+		if (wr_ip_equal(&s->pods.items[i].ip4, ip) ||
+		    wr_ip_equal(&s->pods.items[i].ip6, ip))
 			return true;
 	for (size_t i = 0; i < s->outside.n; i++)
 		if (wr_ip_equal(&s->outside.items[i].ip, ip))
@@ -174,8 +176,8 @@ static int fill(struct wr_lab_state *s, struct wr_diags *diags)
 			p->ip6 = free_ip(s, p->node, WR_IPV6);
 		if (!p->ip4.family || !p->ip6.family)
 			return wr_lab_error(diags, -ENOSPC,
-					    "node-%u has no address left for pod %s/%s", p->node + 1,
-					    p->ns, p->name);
+					    "node-%u has no address left for pod %s/%s",
+					    p->node + 1, p->ns, p->name);
 	}
 	return 0;
 }
@@ -232,15 +234,18 @@ int wr_lab_add_outside(struct wr_lab_state *s, const char *text, const char *con
 	const char *equals = strchr(text, '=');
 	char address[WR_IP_TEXT + 1];
 	struct wr_lab_outside o = {0};
-	snprintf(address, sizeof(address), "%.*s", (int)(equals ? equals - text : (ptrdiff_t)strlen(text)),
-		 text);
+	snprintf(address, sizeof(address), "%.*s",
+		 (int)(equals ? equals - text : (ptrdiff_t)strlen(text)), text);
 	if (wr_ip_parse(address, &o.ip) < 0 || !is_unicast(&o.ip))
-		return wr_lab_error(diags, -EINVAL, "'%s' is not an address that a host can have", address);
+		return wr_lab_error(diags, -EINVAL, "'%s' is not an address that a host can have",
+				    address);
 	if (wr_lab_reserved(&o.ip, true))
-		return wr_lab_error(diags, -EINVAL, "%s lies in a range of the lab itself", address);
+		return wr_lab_error(diags, -EINVAL, "%s lies in a range of the lab itself",
+				    address);
 	if (taken(s, &o.ip) || s->outside.n >= WR_LAB_OUTSIDE_MAX)
-		return wr_lab_error(diags, -EINVAL, taken(s, &o.ip) ? "address %s is given twice"
-								    : "%s: too many addresses outside",
+		return wr_lab_error(diags, -EINVAL,
+				    taken(s, &o.ip) ? "address %s is given twice"
+						    : "%s: too many addresses outside",
 				    address);
 	const char *name = equals ? equals + 1 : NULL;
 	if (name && (!*name || strlen(name) > 253 ||

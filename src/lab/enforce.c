@@ -46,7 +46,8 @@ static void *enforce_node(void *arg)
 {
 	struct job *j = arg;
 	char name[WR_LAB_NETNS];
-	WR_CLEANUP(fd) int netns = wr_netns_open(wr_lab_node_netns(name, j->lab->state, j->node));
+	WR_CLEANUP(fd)
+	int netns = wr_netns_open(wr_lab_node_netns(name, j->lab->state, j->node));
 	j->rc = netns < 0 ? netns : wr_netns_enter(netns);
 	if (j->rc)
 		wr_lab_error(j->diags, j->rc, "network namespace %s: %s", name, strerror(-j->rc));

@@ -61,9 +61,11 @@ int wr_lab_exec(struct wr_lab *lab, const char *ns, const char *pod, const char 
 	int rc = wr_lab_dns_resolv_conf(lab, ns, resolv_conf, diags);
 	if (rc < 0)
 		return rc;
-	WR_CLEANUP(fd) int netns = wr_netns_open(name);
+	WR_CLEANUP(fd)
+	int netns = wr_netns_open(name);
 	if (netns < 0)
-		return wr_lab_error(diags, netns, "network namespace %s: %s", name, strerror(-netns));
+		return wr_lab_error(diags, netns, "network namespace %s: %s", name,
+				    strerror(-netns));
 	/* a terminal's interrupt is for the program */
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
 	sigaction(SIGINT, &ignore, &interrupt);

@@ -100,8 +100,8 @@ static int add(const struct wr_lab_state *s, struct wr_lab_want w, const struct 
 	       struct wr_arena *a, struct wr_lab_wants *out, struct wr_diags *diags)
 {
 	if (!w.name || !w.name[0])
-		return wr_lab_error(diags, w.name ? -EINVAL : -ENOMEM, "a pod of %s/%s has no name", w.ns,
-				    w.source->meta.name);
+		return wr_lab_error(diags, w.name ? -EINVAL : -ENOMEM, "a pod of %s/%s has no name",
+				    w.ns, w.source->meta.name);
 	if (out->v.n >= WR_LAB_PODS_MAX)
 		return wr_lab_error(diags, -E2BIG, "more than %d pods", WR_LAB_PODS_MAX);
 	struct wr_label *labels = wr_arena_array(a, w.n_labels + 1, sizeof(*labels));
@@ -130,7 +130,8 @@ static int add_pod(const struct wr_lab_state *s, const struct wr_object *o, stru
 			   .owner_kind = o->meta.owner_kind,
 			   .owner_name = o->meta.owner_name,
 			   .node = wanted_node(s, o->pod.spec.node),
-			   .completed = phase && (!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed")),
+			   .completed = phase &&
+					(!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed")),
 		   },
 		   NULL, a, out, diags);
 }
@@ -190,7 +191,8 @@ int wr_lab_expand(const struct wr_lab_state *s, const struct wr_objects *objects
 			rc = add_pod(s, o, a, out, diags);
 		else if (wr_kind_is_workload(o->kind) &&
 			 !wr_map_get(owners, key,
-				     owner_key(key, o->meta.ns, wr_kind_name(o->kind), o->meta.name),
+				     owner_key(key, o->meta.ns, wr_kind_name(o->kind),
+					       o->meta.name),
 				     NULL))
 			rc = add_workload(s, o, a, out, diags);
 	}
@@ -211,8 +213,8 @@ static void put_ports(struct wr_buf *b, const struct wr_pod_spec *spec)
 	wr_buf_text(b, "\"containers\":[{\"name\":\"main\",\"ports\":[");
 	for (size_t i = 0; i < spec->n_ports; i++) {
 		const struct wr_container_port *p = &spec->ports[i];
-		wr_buf_printf(b, "%s{\"containerPort\":%u,\"protocol\":\"%s\"", i ? "," : "", p->port,
-			      wr_proto_name(p->proto));
+		wr_buf_printf(b, "%s{\"containerPort\":%u,\"protocol\":\"%s\"", i ? "," : "",
+			      p->port, wr_proto_name(p->proto));
 		if (p->name)
 			put(b, ",\"name\":", p->name);
 		wr_buf_text(b, "}");
@@ -226,8 +228,8 @@ static void put_ips(struct wr_buf *b, const char *one, const char *many, const s
 	char t4[WR_IP_TEXT], t6[WR_IP_TEXT];
 	wr_ip_format(ip4, t4);
 	wr_ip_format(ip6, t6);
-	wr_buf_printf(b, ",\"%s\":\"%s\",\"%s\":[{\"ip\":\"%s\"},{\"ip\":\"%s\"}]", one, t4, many, t4,
-		      t6);
+	wr_buf_printf(b, ",\"%s\":\"%s\",\"%s\":[{\"ip\":\"%s\"},{\"ip\":\"%s\"}]", one, t4, many,
+		      t4, t6);
 }
 
 static void put_status(const struct wr_lab_state *s, const struct wr_lab_want *w, struct wr_buf *b)
@@ -238,7 +240,8 @@ static void put_status(const struct wr_lab_state *s, const struct wr_lab_want *w
 		return;
 	}
 	const struct wr_lab_pod_alloc *p = &s->pods.items[w->alloc];
-	struct wr_ip host4 = wr_lab_node_ip(p->node, WR_IPV4), host6 = wr_lab_node_ip(p->node, WR_IPV6);
+	struct wr_ip host4 = wr_lab_node_ip(p->node, WR_IPV4),
+		     host6 = wr_lab_node_ip(p->node, WR_IPV6);
 	wr_buf_text(b, ",\"status\":{\"phase\":\"Running\"");
 	put_ips(b, "podIP", "podIPs", p->host_network ? &host4 : &p->ip4,
 		p->host_network ? &host6 : &p->ip6);
@@ -284,6 +287,6 @@ void wr_lab_node_json(uint32_t node, struct wr_buf *b)
 		      "\"spec\":{\"podCIDR\":\"%s\",\"podCIDRs\":[\"%s\",\"%s\"]},"
 		      "\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"%s\"},"
 		      "{\"type\":\"InternalIP\",\"address\":\"%s\"}]}}\n",
-		      node + 1, node + 1, wr_cidr_format(&c4, net4), net4, wr_cidr_format(&c6, net6),
-		      wr_ip_format(&a4, ip4), wr_ip_format(&a6, ip6));
+		      node + 1, node + 1, wr_cidr_format(&c4, net4), net4,
+		      wr_cidr_format(&c6, net6), wr_ip_format(&a4, ip4), wr_ip_format(&a6, ip6));
 }

@@ -14,9 +14,9 @@ struct wr_lab_want {
 	const struct wr_label *labels;
 	size_t n_labels;
 	const char *owner_kind, *owner_name; /* or NULL */
-	uint32_t node;   /* from 0; WR_NONE: any */
-	bool completed;  /* has no network */
-	size_t alloc;    /* index into the state's pods; not for completed ones */
+	uint32_t node;                       /* from 0; WR_NONE: any */
+	bool completed;                      /* has no network */
+	size_t alloc; /* index into the state's pods; not for completed ones */
 };
 struct wr_lab_wants {
 	WR_VEC(struct wr_lab_want) v;

@@ -135,6 +135,9 @@ struct wr_lab_result {
 /* All flows at once; results has n elements, its strings in the lab's arena. */
 int wr_lab_probe(struct wr_lab *lab, const struct wr_lab_flow *flows, size_t n,
 		 struct wr_lab_result *results, struct wr_diags *diags);
+/* The same without packets: observed is what the maps say that are loaded, read back. */
+int wr_lab_probe_maps(struct wr_lab *lab, const struct wr_lab_flow *flows, size_t n,
+		      struct wr_lab_result *results, struct wr_diags *diags);
 /* Every ordered pair of pods with the destination's declared ports; in the lab's arena. */
 int wr_lab_all_flows(struct wr_lab *lab, struct wr_lab_flow **flows, size_t *n);
 

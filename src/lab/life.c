@@ -91,8 +91,8 @@ static bool brings_dns(const struct wr_objects *objects)
 		    !strcmp(m->ns, "kube-system") && !strcmp(m->name, "kube-dns"))
 			return true;
 		for (size_t k = 0; k < m->n_labels; k++)
-			if (objects->items[i]->kind == WR_KIND_POD && m->ns && !strcmp(m->ns, "kube-system") &&
-			    !strcmp(m->labels[k].key, "k8s-app") &&
+			if (objects->items[i]->kind == WR_KIND_POD && m->ns &&
+			    !strcmp(m->ns, "kube-system") && !strcmp(m->labels[k].key, "k8s-app") &&
 			    !strcmp(m->labels[k].value, "kube-dns"))
 				return true;
 	}
@@ -117,12 +117,13 @@ static int load_services(const struct wr_lab *lab, struct wr_diags *diags)
 	static const char *const argv[] = {"nft", "-f", "-", NULL};
 	int rc = 0;
 	for (uint32_t i = 0; i < lab->state->n_nodes && !rc; i++) {
-		WR_CLEANUP(buf) struct wr_buf text = {0};
+		WR_CLEANUP(buf)
+		struct wr_buf text = {0};
 		char netns[WR_LAB_NETNS];
 		wr_lab_services_nft(lab, i, &text);
 		rc = text.failed ? -ENOMEM
-				 : wr_run(wr_lab_node_netns(netns, lab->state, i), argv, text.data, text.n,
-					  diags);
+				 : wr_run(wr_lab_node_netns(netns, lab->state, i), argv, text.data,
+					  text.n, diags);
 	}
 	return rc;
 }
@@ -161,7 +162,8 @@ static int prepare(struct wr_lab *lab, const char *name, const struct wr_lab_up_
 	struct wr_arena *arena = wr_arena_new();
 	struct wr_objects objects = {0};
 	lab->state = wr_lab_state_new(name);
-	int rc = in && arena && lab->state ? read_paths(in, opts->paths, opts->n_paths, diags) : -ENOMEM;
+	int rc = in && arena && lab->state ? read_paths(in, opts->paths, opts->n_paths, diags)
+					   : -ENOMEM;
 	if (!rc)
 		rc = wr_decode(in, arena, diags, &objects);
 	if (!rc)
@@ -222,7 +224,8 @@ static int look(const char *name)
 static int claim(struct wr_lab *lab, const char *name, struct wr_diags *diags)
 {
 	for (int i = 0; i < 10; i++) {
-		WR_CLEANUP(fd) int lock = wr_lab_lock(name, true, diags);
+		WR_CLEANUP(fd)
+		int lock = wr_lab_lock(name, true, diags);
 		if (lock < 0)
 			return lock;
 		int rc = look(name);
@@ -311,7 +314,9 @@ static int tear_down(const char *name, struct wr_diags *diags)
 	rc = wr_lab_remove_files(name);
 	wr_netns_dir_release();
 	rmdir("/run/weir"); /* where the marker of the line before was its last file */
-	return rc < 0 ? wr_lab_error(diags, rc, "%s: %s", wr_lab_path(path, name, ""), strerror(-rc)) : 0;
+	return rc < 0 ? wr_lab_error(diags, rc, "%s: %s", wr_lab_path(path, name, ""),
+				     strerror(-rc))
+		      : 0;
 }
 
 int wr_lab_down(const char *name, struct wr_diags *diags)
@@ -320,7 +325,8 @@ int wr_lab_down(const char *name, struct wr_diags *diags)
 	struct stat st;
 	if (valid_name(name, diags))
 		return -EINVAL;
-	WR_CLEANUP(fd) int lock = -1;
+	WR_CLEANUP(fd)
+	int lock = -1;
 	if (stat(wr_lab_path(path, name, ""), &st) == 0) {
 		lock = wr_lab_lock(name, true, diags);
 		if (lock < 0)
@@ -421,9 +427,10 @@ static int delete_objects(struct wr_lab *lab, const struct wr_objects *objects,
 		if (!key)
 			return -ENOMEM;
 		if (!wr_map_get(lab->where, key, strlen(key), NULL))
-			wr_diag_add(diags, WR_WARNING, o->mark, NULL, NULL, "%s %s%s%s is not in the lab",
-				    wr_kind_name(o->kind), o->meta.ns ? o->meta.ns : "",
-				    o->meta.ns ? "/" : "", o->meta.name);
+			wr_diag_add(diags, WR_WARNING, o->mark, NULL, NULL,
+				    "%s %s%s%s is not in the lab", wr_kind_name(o->kind),
+				    o->meta.ns ? o->meta.ns : "", o->meta.ns ? "/" : "",
+				    o->meta.name);
 		drop_labels(lab->state, o);
 		if (o->kind == WR_KIND_NAMESPACE)
 			rc = drop_contents(lab, o->meta.name);
@@ -508,7 +515,8 @@ static int change_label(struct wr_lab *lab, enum wr_kind kind, const char *ns, c
 		return wr_lab_error(diags, -EINVAL, "label value '%s': %s", value, msgs[0]);
 	const struct wr_object *o = find_object(lab, kind, ns, name);
 	for (size_t i = 0; o && value && !overwrite && i < o->meta.n_labels; i++)
-		if (!strcmp(o->meta.labels[i].key, key) && strcmp(o->meta.labels[i].value, value) != 0) {
+		if (!strcmp(o->meta.labels[i].key, key) &&
+		    strcmp(o->meta.labels[i].value, value) != 0) {
 			wr_lab_error(diags, -EEXIST, "label %s is '%s' already", key,
 				     o->meta.labels[i].value);
 			wr_diag_advise(diags, "--overwrite changes it");
@@ -523,11 +531,11 @@ int wr_lab_label(const char *name, enum wr_kind kind, const char *ns, const char
 	struct wr_lab *lab = NULL;
 	int rc = open_lab(name, &lab, diags);
 	if (!rc && !can_label(lab, kind, ns, object))
-		rc = wr_lab_error(diags, -ENOENT, "there is no %s %s%s%s in the lab", wr_kind_name(kind),
-				  ns ? ns : "", ns ? "/" : "", object);
+		rc = wr_lab_error(diags, -ENOENT, "there is no %s %s%s%s in the lab",
+				  wr_kind_name(kind), ns ? ns : "", ns ? "/" : "", object);
 	for (size_t i = 0; i < n && !rc; i++)
-		rc = change_label(lab, kind, kind == WR_KIND_NAMESPACE ? NULL : ns, object, changes[i],
-				  overwrite, diags);
+		rc = change_label(lab, kind, kind == WR_KIND_NAMESPACE ? NULL : ns, object,
+				  changes[i], overwrite, diags);
 	if (!rc)
 		rc = wr_lab_build(lab, diags);
 	if (!rc)

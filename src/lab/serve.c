@@ -53,7 +53,8 @@ static struct wr_ip ip_of(const struct sockaddr_storage *sa)
 	return ip;
 }
 
-static size_t reply(const struct server *s, const struct sockaddr_storage *from, char *buf, size_t size)
+static size_t reply(const struct server *s, const struct sockaddr_storage *from, char *buf,
+		    size_t size)
 {
 	char text[WR_IP_TEXT];
 	struct wr_ip ip = ip_of(from);
@@ -108,8 +109,11 @@ static void answer_datagram(struct server *s, int fd)
 		struct cmsghdr align;
 	} control;
 	struct iovec in = {data, sizeof(data)};
-	struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &in,
-			   .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr m = {.msg_name = &from,
+			   .msg_namelen = sizeof(from),
+			   .msg_iov = &in,
+			   .msg_iovlen = 1,
+			   .msg_control = control.buf,
 			   .msg_controllen = sizeof(control.buf)};
 	if (recvmsg(fd, &m, 0) < 0)
 		return;

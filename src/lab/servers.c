@@ -29,8 +29,10 @@ static uint64_t start_of(int64_t pid)
 	char state;
 	unsigned long long start;
 	const char *after = strrchr(text, ')');
-	if (!after || sscanf(after, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-				    "%*s %*s %*s %llu", &state, &start) != 2)
+	if (!after || sscanf(after,
+			     ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			     "%*s %*s %*s %llu",
+			     &state, &start) != 2)
 		return 0;
 	return state == 'Z' ? 0 : start;
 }
@@ -69,7 +71,8 @@ static int launch(const char *netns, const char *const *argv, bool self, struct 
 		  struct wr_diags *diags)
 {
 	int pipe_fds[2] = {-1, -1};
-	WR_CLEANUP(fd) int ns = wr_netns_open(netns);
+	WR_CLEANUP(fd)
+	int ns = wr_netns_open(netns);
 	if (ns < 0)
 		return wr_lab_error(diags, ns, "network namespace %s: %s", netns, strerror(-ns));
 	if (self && pipe2(pipe_fds, O_CLOEXEC) < 0)
@@ -103,7 +106,8 @@ static const char *wanted_ports(struct wr_lab *lab, const struct wr_lab_pod_allo
 	if (at == WR_NONE || !p->wanted)
 		return "";
 	const struct wr_pod *pod = &lab->world->pods[at];
-	WR_CLEANUP(buf) struct wr_buf b = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf b = {0};
 	for (size_t i = 0; i < pod->n_ports; i++)
 		wr_buf_printf(&b, "%s%s/%u", i ? " " : "", wr_proto_name(pod->ports[i].proto),
 			      pod->ports[i].port);
@@ -176,13 +180,15 @@ static int serve_pod(struct wr_lab *lab, struct wr_lab_pod_alloc *p, struct star
 static int serve_outside(struct wr_lab *lab, struct wr_diags *diags)
 {
 	struct wr_lab_state *s = lab->state;
-	WR_CLEANUP(buf) struct wr_buf b = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf b = {0};
 	char netns[WR_LAB_NETNS];
 	if (!s->outside.n || is_alive(s->outside_server, s->outside_server_start))
 		return 0;
 	/* every address has the same ports: they were given for all */
 	for (size_t i = 0; i < s->outside.items[0].ports.n; i++)
-		wr_buf_printf(&b, "%sTCP/%u UDP/%u", i ? " " : "", s->outside.items[0].ports.items[i],
+		wr_buf_printf(&b, "%sTCP/%u UDP/%u", i ? " " : "",
+			      s->outside.items[0].ports.items[i],
 			      s->outside.items[0].ports.items[i]);
 	const char *const *argv = b.n ? serve_argv(lab->arena, "outside", b.data) : NULL;
 	struct start st;

@@ -16,20 +16,26 @@
 #define AT_ONCE 8 /* programs running at the same time */
 
 static const char *const pod_sysctls[] = {
-	"ipv6/conf/all/disable_ipv6=0", "ipv6/conf/default/disable_ipv6=0",
-	"ipv6/conf/all/accept_dad=0",	"ipv6/conf/default/accept_dad=0",
-	"ipv6/conf/default/accept_ra=0", "ipv6/conf/default/router_solicitations=0",
-	"ipv4/conf/all/rp_filter=0",	"ipv4/conf/default/rp_filter=0",
+	"ipv6/conf/all/disable_ipv6=0",      "ipv6/conf/default/disable_ipv6=0",
+	"ipv6/conf/all/accept_dad=0",        "ipv6/conf/default/accept_dad=0",
+	"ipv6/conf/default/accept_ra=0",     "ipv6/conf/default/router_solicitations=0",
+	"ipv4/conf/all/rp_filter=0",         "ipv4/conf/default/rp_filter=0",
 	"ipv4/ip_unprivileged_port_start=0", NULL,
 };
 
 static const char *const node_sysctls[] = {
-	"ipv6/conf/all/disable_ipv6=0", "ipv6/conf/default/disable_ipv6=0",
-	"ipv6/conf/all/accept_dad=0",	"ipv6/conf/default/accept_dad=0",
-	"ipv6/conf/all/forwarding=1",	"ipv6/conf/default/forwarding=1",
-	"ipv4/ip_forward=1",		"ipv4/conf/all/rp_filter=0",
-	"ipv4/conf/default/rp_filter=0", "ipv4/conf/all/send_redirects=0",
-	"ipv4/conf/default/send_redirects=0", NULL,
+	"ipv6/conf/all/disable_ipv6=0",
+	"ipv6/conf/default/disable_ipv6=0",
+	"ipv6/conf/all/accept_dad=0",
+	"ipv6/conf/default/accept_dad=0",
+	"ipv6/conf/all/forwarding=1",
+	"ipv6/conf/default/forwarding=1",
+	"ipv4/ip_forward=1",
+	"ipv4/conf/all/rp_filter=0",
+	"ipv4/conf/default/rp_filter=0",
+	"ipv4/conf/all/send_redirects=0",
+	"ipv4/conf/default/send_redirects=0",
+	NULL,
 };
 
 /* ---- ip -batch, many at once ---- */
@@ -51,8 +57,8 @@ static int run_batches(const struct batch *b, size_t n, struct wr_diags *diags)
 		if (rc || i >= n || !b[i].text.n)
 			continue;
 		rc = b[i].text.failed ? -ENOMEM
-				      : wr_run_start(r, b[i].netns, argv, b[i].text.data, b[i].text.n,
-						     diags);
+				      : wr_run_start(r, b[i].netns, argv, b[i].text.data,
+						     b[i].text.n, diags);
 	}
 	return rc;
 }
@@ -93,7 +99,8 @@ static int make_wire(const struct wr_lab_state *s, struct wr_diags *diags)
 	struct batch b = {0};
 	char name[WR_LAB_NETNS];
 	wr_lab_wire_netns(b.netns, s);
-	wr_buf_text(&b.text, "link add br0 type bridge stp_state 0 mcast_snooping 0\nlink set br0 up\n");
+	wr_buf_text(&b.text,
+		    "link add br0 type bridge stp_state 0 mcast_snooping 0\nlink set br0 up\n");
 	for (uint32_t i = 0; i <= s->n_nodes; i++) {
 		const char *peer = i < s->n_nodes ? wr_lab_node_netns(name, s, i)
 						  : wr_lab_outside_netns(name, s);
@@ -176,7 +183,8 @@ int wr_lab_make_nodes(const struct wr_lab *lab, struct wr_diags *diags)
 
 static const char *pod_mac(char buf[24], uint32_t id)
 {
-	snprintf(buf, 24, "02:77:%02x:%02x:%02x:%02x", id >> 24, id >> 16 & 255, id >> 8 & 255, id & 255);
+	snprintf(buf, 24, "02:77:%02x:%02x:%02x:%02x", id >> 24, id >> 16 & 255, id >> 8 & 255,
+		 id & 255);
 	return buf;
 }
 
@@ -199,7 +207,8 @@ static void host_routes(const struct wr_lab_state *s, const struct wr_lab_pod_al
 		for (uint32_t i = 0; i <= s->n_nodes; i++)
 			if (i != p->node)
 				wr_buf_printf(&b[i].text, "route %s %s/%u via %s dev eth0\n", verb,
-					      wr_ip_format(ips[k], ip), wr_family_bits(ips[k]->family),
+					      wr_ip_format(ips[k], ip),
+					      wr_family_bits(ips[k]->family),
 					      wr_ip_format(&via, gateway));
 	}
 }
@@ -213,16 +222,16 @@ static void pod_link(const struct wr_lab_state *s, const struct wr_lab_pod_alloc
 	wr_ip_format(&p->ip4, t4);
 	wr_ip_format(&p->ip6, t6);
 	pod_mac(mac, p->id);
-	wr_buf_printf(out,
-		      "link add pod%u address " NODE_MAC
-		      " type veth peer name eth0 address %s netns %s\n"
-		      "link set pod%u up\n"
-		      "route replace %s/32 dev pod%u src %s\nroute replace %s/128 dev pod%u src %s\n"
-		      "neigh replace %s lladdr %s dev pod%u nud permanent\n"
-		      "neigh replace %s lladdr %s dev pod%u nud permanent\n",
-		      p->id, mac, wr_lab_pod_netns(name, s, p->id), p->id, t4, p->id,
-		      wr_ip_format(&a4, n4), t6, p->id, wr_ip_format(&a6, n6), t4, mac, p->id, t6, mac,
-		      p->id);
+	wr_buf_printf(
+		out,
+		"link add pod%u address " NODE_MAC " type veth peer name eth0 address %s netns %s\n"
+		"link set pod%u up\n"
+		"route replace %s/32 dev pod%u src %s\nroute replace %s/128 dev pod%u src %s\n"
+		"neigh replace %s lladdr %s dev pod%u nud permanent\n"
+		"neigh replace %s lladdr %s dev pod%u nud permanent\n",
+		p->id, mac, wr_lab_pod_netns(name, s, p->id), p->id, t4, p->id,
+		wr_ip_format(&a4, n4), t6, p->id, wr_ip_format(&a6, n6), t4, mac, p->id, t6, mac,
+		p->id);
 }
 
 int wr_lab_make_pods(const struct wr_lab *lab, struct wr_diags *diags)
@@ -262,7 +271,8 @@ int wr_lab_raise_pods(const struct wr_lab *lab, struct wr_diags *diags)
 			      "route add 169.254.1.1 dev eth0 scope link\n"
 			      "route add default via 169.254.1.1 dev eth0\n"
 			      "route add default via fe80::1 dev eth0\n"
-			      "neigh replace 169.254.1.1 lladdr " NODE_MAC " dev eth0 nud permanent\n"
+			      "neigh replace 169.254.1.1 lladdr " NODE_MAC
+			      " dev eth0 nud permanent\n"
 			      "neigh replace fe80::1 lladdr " NODE_MAC " dev eth0 nud permanent\n",
 			      wr_ip_format(&p->ip4, t4), wr_ip_format(&p->ip6, t6));
 	}

@@ -47,9 +47,10 @@ void wr_lab_close(struct wr_lab *lab)
 int wr_lab_open(const char *name, struct wr_diags *diags, struct wr_lab **out)
 {
 	if (!wr_lab_name_valid(name))
-		return wr_lab_error(diags, -EINVAL,
-				    "'%s' is not a lab's name: 1 to %d lower case letters and digits", name,
-				    WR_LAB_NAME_MAX);
+		return wr_lab_error(
+			diags, -EINVAL,
+			"'%s' is not a lab's name: 1 to %d lower case letters and digits", name,
+			WR_LAB_NAME_MAX);
 	struct wr_lab *lab = calloc(1, sizeof(*lab));
 	if (!lab)
 		return -ENOMEM;
@@ -57,7 +58,8 @@ int wr_lab_open(const char *name, struct wr_diags *diags, struct wr_lab **out)
 	int rc = lab->lock < 0 ? lab->lock : wr_lab_state_load(name, diags, &lab->state);
 	if (!rc && !lab->state->running) {
 		rc = wr_lab_error(diags, -EBUSY, "lab '%s' was not built to its end", name);
-		wr_diag_advise(diags, "'weir lab down --name %s' removes what there is of it", name);
+		wr_diag_advise(diags, "'weir lab down --name %s' removes what there is of it",
+			       name);
 	}
 	if (!rc)
 		rc = wr_lab_build(lab, diags);
@@ -180,7 +182,8 @@ static bool is_kept(const struct wr_object *o)
 }
 
 /* Namespaces that only a label command knows get an object to carry the labels. */
-static void put_namespaces(const struct wr_lab_state *s, const struct sources *src, struct wr_buf *b)
+static void put_namespaces(const struct wr_lab_state *s, const struct sources *src,
+			   struct wr_buf *b)
 {
 	for (size_t i = 0; i < s->labels.n; i++) {
 		const struct wr_lab_label *l = &s->labels.items[i];
@@ -192,7 +195,8 @@ static void put_namespaces(const struct wr_lab_state *s, const struct sources *s
 				!strcmp(src->v.items[k]->meta.name, l->name);
 		if (there)
 			continue;
-		wr_buf_text(b, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":");
+		wr_buf_text(
+			b, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":");
 		wr_buf_json(b, l->name);
 		wr_buf_text(b, "}}\n");
 	}
@@ -203,7 +207,8 @@ static int make_objects(struct wr_lab *lab, const struct sources *src,
 			const struct wr_lab_wants *wants, struct wr_objects *out,
 			struct wr_diags *diags)
 {
-	WR_CLEANUP(buf) struct wr_buf text = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf text = {0};
 	for (uint32_t i = 0; i < lab->state->n_nodes; i++)
 		wr_lab_node_json(i, &text);
 	for (size_t i = 0; i < wants->v.n; i++)
@@ -260,7 +265,8 @@ static int build(struct wr_lab *lab, struct sources *src, struct wr_lab_wants *w
 		return rc;
 	rc = wr_compile(lab->world, &all_nodes, NULL, &lab->program);
 	if (rc)
-		return wr_lab_error(diags, rc, "the policies cannot be compiled: %s", strerror(-rc));
+		return wr_lab_error(diags, rc, "the policies cannot be compiled: %s",
+				    strerror(-rc));
 	return wr_lab_services_assign(lab, diags);
 }
 

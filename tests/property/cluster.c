@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* splitmix64 */
-static uint64_t rng_next(struct rng *r)
-{
-	uint64_t z = (r->state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
-uint32_t rng_below(struct rng *r, uint32_t n)
-{
-	return (uint32_t)(rng_next(r) % n);
-}
-
-bool rng_chance(struct rng *r, unsigned percent)
-{
-	return rng_below(r, 100) < percent;
-}
+#include <string.h>
 
 struct gen {
 	struct cluster *c;
@@ -31,7 +14,7 @@ struct gen {
 	bool muted; /* inside a part that is left out: random numbers are drawn all the same */
 };
 
-static void __attribute__((format(printf, 2, 3))) put(struct gen *g, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void put(struct gen *g, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -60,114 +43,180 @@ static void part_end(struct gen *g, bool before)
 
 static const char *const namespaces[] = {"x", "y", "z"};
 static const char *const keys[] = {"app", "tier", "rare"};
-static const char *const values[] = {"a", "b", "c"};
+static const char *const values[] = {"a", "b", "c", "''"};
 static const char *const protocols[] = {"TCP", "UDP", "SCTP"};
 static const char *const port_names[] = {"http", "dns", "none"};
 static const int ports[] = {1, 53, 80, 81, 443, 8080, 65535};
-/* Blocks inside each other, around pods, nodes and the outside. */
-static const char *const blocks4[] = {"0.0.0.0/0",         "10.0.0.0/8",       "10.0.0.0/16",
-				      "10.0.0.0/24",       "10.0.0.0/30",      "10.0.0.3/32",
-				      "10.0.1.0/24",       "192.168.0.0/16",   "192.168.0.1/32",
-				      "203.0.113.0/24",    "203.0.113.128/25", "128.0.0.0/1",
-				      "255.255.255.255/32"};
-static const char *const blocks6[] = {"::/0",          "fd00::/8", "fd00::/64",  "fd00::3/128",
-				      "2001:db8::/32", "8000::/1", "fd00::2/127"};
+
+/* ---- labels and selectors ---- */
 
 static void labels(struct gen *g)
 {
 	put(g, "{");
-	for (unsigned i = 0; i < 3; i++)
-		if (rng_chance(&g->rng, i == 2 ? 15 : 70))
-			put(g, "%s: %s, ", keys[i], PICK(g, values));
-		else
-			(void)rng_next(&g->rng);
+	for (unsigned i = 0; i < 3; i++) {
+		bool has = rng_chance(&g->rng, i == 2 ? 15 : 70), before = part_begin(g);
+		const char *value = PICK(g, values);
+		if (has)
+			put(g, "%s: %s, ", keys[i], value);
+		part_end(g, before);
+	}
 	put(g, "}");
 }
 
-static void selector(struct gen *g)
+static void expression(struct gen *g, const char *key)
 {
-	unsigned kind = rng_below(&g->rng, 10);
-	if (kind < 2) {
-		put(g, "{}");
-	} else if (kind < 5) {
-		put(g, "{matchLabels: {%s: %s}}", PICK(g, keys), PICK(g, values));
-	} else {
-		static const char *const ops[] = {"In", "NotIn", "Exists", "DoesNotExist"};
-		const char *key = PICK(g, keys);
-		unsigned op = rng_below(&g->rng, 4);
-		put(g, "{matchExpressions: [{key: %s, operator: %s", key, ops[op]);
+	static const char *const ops[] = {"In", "NotIn", "Exists", "DoesNotExist"};
+	unsigned op = rng_below(&g->rng, 4), n = 1 + rng_below(&g->rng, 3);
+	put(g, "{key: %s, operator: %s", key, ops[op]);
+	for (unsigned i = 0; i < n; i++) {
+		const char *value = PICK(g, values);
 		if (op < 2)
-			put(g, ", values: [%s, %s]", PICK(g, values), PICK(g, values));
-		put(g, "}]}");
+			put(g, "%s%s", i ? ", " : ", values: [", value);
 	}
+	put(g, "%s}, ", op < 2 ? "]" : "");
 }
 
-static void namespace_selector(struct gen *g)
+/* A selector of any number of requirements; none selects everything. */
+static void selector(struct gen *g, bool of_namespaces)
 {
-	if (rng_chance(&g->rng, 30))
-		put(g, "{matchLabels: {kubernetes.io/metadata.name: %s}}", PICK(g, namespaces));
-	else
-		selector(g);
+	unsigned n_labels = rng_below(&g->rng, 3), n_expressions = rng_below(&g->rng, 3);
+	if (rng_chance(&g->rng, 15))
+		n_labels = n_expressions = 0;
+	put(g, "{matchLabels: {");
+	for (unsigned i = 0; i < n_labels; i++) {
+		bool before = part_begin(g), by_name = rng_chance(&g->rng, 25);
+		const char *value = PICK(g, values), *name = PICK(g, namespaces);
+		if (of_namespaces && by_name && !i)
+			put(g, "kubernetes.io/metadata.name: %s, ", name);
+		else
+			put(g, "%s: %s, ", keys[i], value);
+		part_end(g, before);
+	}
+	put(g, "}, matchExpressions: [");
+	for (unsigned i = 0; i < n_expressions; i++) {
+		bool before = part_begin(g), by_name = rng_chance(&g->rng, 20);
+		const char *key = PICK(g, keys);
+		expression(g, of_namespaces && by_name ? "kubernetes.io/metadata.name" : key);
+		part_end(g, before);
+	}
+	put(g, "]}");
 }
 
-/* An ipBlock with excepts that lie strictly inside it: longer prefixes of its own address. */
+/* ---- ipBlocks ---- */
+
+/* Addresses that blocks are cut around: pods', nodes', reused ones, outside; the ends. */
+static const char *const pool4[] = {"10.0.0.1",      "10.0.0.2",    "10.0.1.3",       "10.0.0.4",
+				    "10.0.1.200",    "192.168.0.1", "192.168.0.2",    "203.0.113.9",
+				    "203.0.113.200", "0.0.0.0",     "255.255.255.255"};
+static const char *const pool6[] = {"fd00::1",     "fd00::2", "fd00::3", "fd00::4",
+				    "fd00:1::1",   "fd99::1", "fd99::2", "2001:db8::1",
+				    "2001:db8::7", "::",      "ffff::1"};
+static const unsigned lengths4[] = {0, 1, 7, 8, 16, 23, 24, 25, 28, 29, 30, 31, 32};
+static const unsigned lengths6[] = {0, 1, 8, 16, 32, 64, 112, 124, 126, 127, 128};
+
+/* Masks an address (network byte order) to its first bits. */
+static void mask(unsigned char *b, unsigned len, unsigned bits)
+{
+	for (unsigned i = len; i < bits; i++)
+		b[i / 8] &= (unsigned char)~(0x80u >> i % 8);
+}
+
+static bool begins_with(const unsigned char *b, const unsigned char *prefix, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		if ((b[i / 8] ^ prefix[i / 8]) & 0x80u >> i % 8)
+			return false;
+	return true;
+}
+
+static void put_cidr(struct gen *g, int family, const unsigned char *b, unsigned len)
+{
+	char text[INET6_ADDRSTRLEN];
+	inet_ntop(family, b, text, sizeof(text));
+	put(g, "'%s/%u'", text, len);
+}
+
+/* Excepts that lie strictly inside the block: longer prefixes around addresses that it holds. */
+static void excepts(struct gen *g, int family, const unsigned char *block, unsigned len)
+{
+	unsigned bits = family == AF_INET ? 32 : 128, n = rng_below(&g->rng, 5);
+	put(g, ", except: [");
+	for (unsigned i = 0; i < n; i++) {
+		unsigned char b[16] = {0};
+		const char *four = PICK(g, pool4), *six = PICK(g, pool6);
+		unsigned len4 = PICK(g, lengths4), len6 = PICK(g, lengths6);
+		unsigned longer = family == AF_INET ? len4 : len6;
+		inet_pton(family, family == AF_INET ? four : six, b);
+		if (!begins_with(b, block, len))
+			memcpy(b, block, sizeof(b));
+		if (longer <= len)
+			longer = bits;
+		mask(b, longer, bits);
+		bool before = part_begin(g);
+		if (longer > len) {
+			put_cidr(g, family, b, longer);
+			put(g, ", ");
+		}
+		part_end(g, before);
+	}
+	put(g, "]");
+}
+
 static void ip_block(struct gen *g)
 {
-	static const struct {
-		const char *cidr, *excepts[3];
-	} cut[] = {
-		{"0.0.0.0/0", {"10.0.0.0/8", "192.168.0.0/16", "203.0.113.128/25"}},
-		{"10.0.0.0/8", {"10.0.0.0/24", "10.0.1.0/24", "10.0.0.3/32"}},
-		{"10.0.0.0/16", {"10.0.0.0/30", "10.0.0.3/32", "10.0.0.0/24"}},
-		{"203.0.113.0/24", {"203.0.113.128/25", "203.0.113.9/32", "203.0.113.0/25"}},
-		{"::/0", {"fd00::/8", "2001:db8::/32", "8000::/1"}},
-		{"fd00::/8", {"fd00::/64", "fd00::3/128", "fd00::2/127"}},
-	};
-	unsigned kind = rng_below(&g->rng, 3);
-	if (kind == 0) {
-		put(g, "ipBlock: {cidr: '%s'}", PICK(g, blocks4));
-	} else if (kind == 1) {
-		put(g, "ipBlock: {cidr: '%s'}", PICK(g, blocks6));
-	} else {
-		unsigned i = rng_below(&g->rng, sizeof(cut) / sizeof(cut[0]));
-		unsigned a = rng_below(&g->rng, 3), b = rng_below(&g->rng, 3);
-		put(g, "ipBlock: {cidr: '%s', except: ['%s', '%s']}", cut[i].cidr,
-		    cut[i].excepts[a], cut[i].excepts[b]);
-	}
+	unsigned char b[16] = {0};
+	int family = rng_chance(&g->rng, 65) ? AF_INET : AF_INET6;
+	const char *four = PICK(g, pool4), *six = PICK(g, pool6);
+	unsigned len4 = PICK(g, lengths4), len6 = PICK(g, lengths6);
+	unsigned len = family == AF_INET ? len4 : len6;
+	inet_pton(family, family == AF_INET ? four : six, b);
+	mask(b, len, family == AF_INET ? 32 : 128);
+	put(g, "ipBlock: {cidr: ");
+	put_cidr(g, family, b, len);
+	if (rng_chance(&g->rng, 60))
+		excepts(g, family, b, len);
+	put(g, "}");
 }
+
+/* ---- rules ---- */
 
 static void peer(struct gen *g)
 {
-	unsigned kind = rng_below(&g->rng, 4);
+	unsigned kind = rng_below(&g->rng, 5);
 	put(g, "{");
-	if (kind == 0)
+	if (kind < 2)
 		ip_block(g);
-	if (kind == 1 || kind == 2) {
-		put(g, "podSelector: ");
-		selector(g);
-	}
-	if (kind == 2)
-		put(g, ", ");
 	if (kind == 2 || kind == 3) {
-		put(g, "namespaceSelector: ");
-		namespace_selector(g);
+		put(g, "podSelector: ");
+		selector(g, false);
+		put(g, ", ");
 	}
+	if (kind == 3 || kind == 4) {
+		put(g, "namespaceSelector: ");
+		selector(g, true);
+		put(g, ", ");
+	}
+	/* a field that is null is not there */
+	if (kind == 4 && rng_chance(&g->rng, 20))
+		put(g, "podSelector: null");
+	if (kind == 2 && rng_chance(&g->rng, 20))
+		put(g, "namespaceSelector: null");
 	put(g, "}");
 }
 
 static void port(struct gen *g)
 {
-	unsigned kind = rng_below(&g->rng, 5);
+	unsigned kind = rng_below(&g->rng, 6);
+	int first = PICK(g, ports), last = first + (int)rng_below(&g->rng, 400);
+	const char *proto = PICK(g, protocols), *name = PICK(g, port_names);
 	put(g, "{");
 	if (rng_chance(&g->rng, 60))
-		put(g, "protocol: %s, ", PICK(g, protocols));
-	int first = PICK(g, ports);
-	int last = first + (int)rng_below(&g->rng, 400);
-	if (kind == 1)
-		put(g, "port: %s", PICK(g, port_names));
-	else if (kind == 2)
+		put(g, "protocol: %s, ", proto);
+	if (kind == 1 || kind == 2)
+		put(g, "port: %s", name);
+	else if (kind == 3)
 		put(g, "port: %d, endPort: %d", first, last > 65535 ? 65535 : last);
-	else if (kind > 2)
+	else if (kind > 3)
 		put(g, "port: %d", first);
 	put(g, "}");
 }
@@ -175,7 +224,7 @@ static void port(struct gen *g)
 /* A list that may be absent, null, or empty; what stands in it is up to item(). */
 static void list(struct gen *g, const char *field, void (*item)(struct gen *g))
 {
-	unsigned kind = rng_below(&g->rng, 10);
+	unsigned kind = rng_below(&g->rng, 10), n = 1 + rng_below(&g->rng, 3);
 	if (kind == 0)
 		return;
 	if (kind == 1) {
@@ -186,59 +235,68 @@ static void list(struct gen *g, const char *field, void (*item)(struct gen *g))
 		put(g, "%s: [], ", field);
 		return;
 	}
-	unsigned n = 1 + rng_below(&g->rng, 3);
-	bool some = false;
 	put(g, "%s: [", field);
 	for (unsigned i = 0; i < n; i++) {
-		/* the first stays, for an emptied list would mean everything */
-		bool before = some ? part_begin(g) : g->muted;
-		put(g, "%s", some ? ", " : "");
+		bool before = part_begin(g);
 		item(g);
+		put(g, ", ");
 		part_end(g, before);
-		some = true;
 	}
 	put(g, "], ");
 }
 
 static void rules(struct gen *g, const char *field, const char *peers)
 {
-	unsigned kind = rng_below(&g->rng, 8);
+	unsigned kind = rng_below(&g->rng, 8), n = 1 + rng_below(&g->rng, 3);
 	if (kind == 0)
 		return;
-	put(g, "  %s:%s\n", field, kind == 1 ? " []" : "");
-	if (kind == 1)
-		return;
-	unsigned n = 1 + rng_below(&g->rng, 3);
-	for (unsigned i = 0; i < n; i++) {
+	put(g, "  %s: [\n", field);
+	for (unsigned i = 0; i < n && kind > 1; i++) {
 		bool before = part_begin(g);
-		put(g, "  - {");
+		put(g, "   {");
 		list(g, peers, peer);
 		list(g, "ports", port);
-		put(g, "}\n");
+		put(g, "},\n");
 		part_end(g, before);
 	}
+	put(g, "  ]\n");
 }
 
 static void policy(struct gen *g, unsigned number)
 {
-	static const char *const types[] = {"", "[]", "[Ingress]", "[Egress]", "[Ingress, Egress]"};
+	static const char *const types[] = {
+		"", "[]", "[Ingress]", "[Egress]", "[Ingress, Egress]", "[Ingress, Ingress]"};
 	bool before = part_begin(g);
+	const char *ns = PICK(g, namespaces), *type = PICK(g, types);
 	put(g,
 	    "---\nkind: NetworkPolicy\napiVersion: networking.k8s.io/v1\n"
-	    "metadata: {name: p%u, namespace: %s}\nspec:\n",
-	    number, PICK(g, namespaces));
-	const char *type = PICK(g, types);
-	put(g, "  policyTypes: %s\n", type);
-	put(g, "  podSelector: ");
-	if (rng_chance(&g->rng, 80))
-		selector(g);
+	    "metadata: {name: p%u, namespace: %s}\nspec:\n  policyTypes: %s\n  podSelector: ",
+	    number, ns, type);
+	if (rng_chance(&g->rng, 90))
+		selector(g, false);
 	put(g, "\n");
 	rules(g, "ingress", "from");
 	rules(g, "egress", "to");
 	part_end(g, before);
 }
 
-/* None, IPv4 only, IPv6 only, or both. */
+/* ---- pods ---- */
+
+static void container_ports(struct gen *g, const char *indent)
+{
+	unsigned n = rng_below(&g->rng, 4);
+	put(g, "%scontainers:\n%s- name: c\n%s  ports:\n", indent, indent, indent);
+	for (unsigned i = 0; i < n; i++) {
+		const char *name = PICK(g, port_names), *proto = PICK(g, protocols);
+		int number = PICK(g, ports);
+		bool before = part_begin(g);
+		put(g, "%s  - {name: %s, containerPort: %d, protocol: %s}\n", indent, name, number,
+		    proto);
+		part_end(g, before);
+	}
+}
+
+/* None, IPv4 only, IPv6 only, both, or both with two of a family. */
 static void put_addresses(struct gen *g, unsigned number, unsigned kind)
 {
 	if (!kind)
@@ -247,42 +305,78 @@ static void put_addresses(struct gen *g, unsigned number, unsigned kind)
 	if (kind != 2)
 		put(g, "{ip: 10.0.%u.%u}, ", number % 2, number + 1);
 	if (kind != 1)
-		put(g, "{ip: 'fd00::%x'}", number + 1);
+		put(g, "{ip: 'fd00::%x'}, ", number + 1);
+	if (kind == 4)
+		put(g, "{ip: 'fd00:1::%x'}, {ip: 10.1.0.%u}", number + 1, number + 1);
 	put(g, "]\n");
+}
+
+static void pod_status(struct gen *g, unsigned number, unsigned node, bool host, bool done)
+{
+	unsigned addresses = rng_below(&g->rng, 5), stale = rng_below(&g->rng, 4);
+	put(g, "status:\n  phase: %s\n", done ? stale % 2 ? "Failed" : "Succeeded" : "Running");
+	if (node)
+		put(g,
+		    "  hostIP: 192.168.0.%u\n  hostIPs: [{ip: 192.168.0.%u}, {ip: 'fd99::%u'}]\n",
+		    node, node, node);
+	if (host && node)
+		put(g, "  podIPs: [{ip: 192.168.0.%u}, {ip: 'fd99::%u'}]\n", node, node);
+	else if (host)
+		put(g, "  podIP: 192.168.0.77\n");
+	else
+		/* the address of a completed pod may be another's by now */
+		put_addresses(g, done ? stale : number, addresses);
 }
 
 static void pod(struct gen *g, unsigned number)
 {
 	bool before = part_begin(g);
-	bool host = rng_chance(&g->rng, 10), done = rng_chance(&g->rng, 8);
-	unsigned node = 1 + rng_below(&g->rng, 2), addresses = rng_below(&g->rng, 5);
+	bool host = rng_chance(&g->rng, 12), done = rng_chance(&g->rng, 10);
+	unsigned node = rng_below(&g->rng, 4);
+	const char *ns = PICK(g, namespaces);
 	put(g,
 	    "---\nkind: Pod\napiVersion: v1\nmetadata:\n  name: p%u\n  namespace: %s\n  labels: ",
-	    number, PICK(g, namespaces));
+	    number, ns);
 	labels(g);
-	put(g,
-	    "\nspec:\n  nodeName: n%u\n  hostNetwork: %s\n  containers:\n  - name: c\n    ports:\n",
-	    node, host ? "true" : "false");
-	unsigned n = rng_below(&g->rng, 4);
-	for (unsigned i = 0; i < n; i++)
-		put(g, "    - {name: %s, containerPort: %d, protocol: %s}\n", PICK(g, port_names),
-		    PICK(g, ports), PICK(g, protocols));
-	put(g, "status:\n  phase: %s\n", done ? "Succeeded" : "Running");
-	if (host)
-		put(g, "  hostIP: 192.168.0.%u\n  podIP: 192.168.0.%u\n", node, node);
-	else
-		put_addresses(g, number, addresses);
+	put(g, "\nspec:\n  hostNetwork: %s\n", host ? "true" : "false");
+	if (node)
+		put(g, "  nodeName: n%u\n", node);
+	container_ports(g, "  ");
+	pod_status(g, number, node, host, done);
 	part_end(g, before);
+}
+
+static void deployment(struct gen *g, unsigned number)
+{
+	bool before = part_begin(g);
+	const char *ns = PICK(g, namespaces);
+	bool host = rng_chance(&g->rng, 10);
+	put(g,
+	    "---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {name: d%u, namespace: %s}\n"
+	    "spec:\n  template:\n    metadata:\n      labels: ",
+	    number, ns);
+	labels(g);
+	put(g, "\n    spec:\n      hostNetwork: %s\n", host ? "true" : "false");
+	container_ports(g, "      ");
+	part_end(g, before);
+}
+
+/* ---- all of it ---- */
+
+/* n1 and n2 are given, n3 is only mentioned by pods. */
+static void nodes(struct gen *g)
+{
+	for (unsigned i = 1; i <= 2; i++)
+		put(g,
+		    "---\nkind: Node\napiVersion: v1\nmetadata: {name: n%u}\nstatus: {addresses: ["
+		    "{type: InternalIP, address: 192.168.0.%u}, {type: InternalIP, address: "
+		    "'fd99::%u'}]}\n",
+		    i, i, i);
 }
 
 static void cluster(struct gen *g)
 {
-	for (unsigned i = 0; i < 2; i++)
-		put(g,
-		    "---\nkind: Node\napiVersion: v1\nmetadata: {name: n%u}\nstatus: {addresses: "
-		    "[{type: "
-		    "InternalIP, address: 192.168.0.%u}]}\n",
-		    i + 1, i + 1);
+	nodes(g);
 	for (unsigned i = 0; i < 3; i++) {
 		bool before = part_begin(g);
 		if (rng_chance(&g->rng, 80)) {
@@ -293,9 +387,12 @@ static void cluster(struct gen *g)
 		}
 		part_end(g, before);
 	}
-	unsigned n = 2 + rng_below(&g->rng, 6);
+	unsigned n = 1 + rng_below(&g->rng, 6);
 	for (unsigned i = 0; i < n; i++)
 		pod(g, i);
+	n = rng_below(&g->rng, 3);
+	for (unsigned i = 0; i < n; i++)
+		deployment(g, i);
 	n = rng_below(&g->rng, 7);
 	for (unsigned i = 0; i < n; i++)
 		policy(g, i);
@@ -310,6 +407,9 @@ char *cluster_text(struct cluster *c)
 		return NULL;
 	c->n_parts = 0;
 	cluster(&g);
-	fclose(g.out);
+	if (fclose(g.out)) {
+		free(text);
+		return NULL;
+	}
 	return text;
 }

@@ -2,14 +2,13 @@
 #pragma once
 /*
  * Random clusters as manifests, by seed. What is generated can be thinned out:
- * every part has a number, and parts in the mask are left out; that is how a
- * failing cluster is shrunk.
+ * every part (a pod, a policy, a rule, a peer, a port, a label, a requirement)
+ * has a number, and dropped parts are left out; that is how a failing cluster
+ * is shrunk.
  */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "rng.h"
 
-#define PARTS_MAX 512
+#define PARTS_MAX 1024
 
 struct cluster {
 	uint64_t seed;
@@ -19,10 +18,3 @@ struct cluster {
 
 /* The manifests as YAML; free() them. NULL: out of memory. */
 char *cluster_text(struct cluster *c);
-
-/* A stream of random numbers. */
-struct rng {
-	uint64_t state;
-};
-uint32_t rng_below(struct rng *r, uint32_t n);
-bool rng_chance(struct rng *r, unsigned percent);

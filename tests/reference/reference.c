@@ -3,184 +3,352 @@
 
 #include <string.h>
 
-/* The labels as text, and not as the numbers that the model has made of them. */
-static const char *label(const struct wr_world *w, const struct wr_label_id *labels, size_t n,
-			 const char *key)
+/* The connection and the direction in question: whose policies, and who is the other end. */
+struct question {
+	const struct ref *r;
+	enum wr_direction dir;
+	const struct ref_side *subject, *peer, *dst;
+	uint8_t proto;
+	uint16_t port;
+};
+
+/* ---- labels and selectors, as text ---- */
+
+struct labels {
+	const struct wr_label *items;
+	size_t n;
+	const char *namespace_name; /* the label that every namespace has; NULL: these are a pod's */
+};
+
+static const char *label(const struct labels *l, const char *key)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(wr_world_key_text(w, labels[i].key), key))
-			return strchr(wr_world_pair_text(w, labels[i].pair), '=') + 1;
+	if (l->namespace_name && !strcmp(key, "kubernetes.io/metadata.name"))
+		return l->namespace_name;
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->items[i].key, key))
+			return l->items[i].value;
 	return NULL;
 }
 
-static bool requirement(const struct wr_requirement *r, const char *have)
+static bool is_one_of(const char *value, const struct wr_requirement *req)
 {
-	bool listed = false;
-	for (size_t i = 0; i < r->n; i++)
-		listed = listed || (have && !strcmp(r->values[i], have));
-	if (r->op == WR_OP_IN)
-		return have && listed;
-	if (r->op == WR_OP_NOT_IN)
-		return !have || !listed; /* a missing label is in no list */
-	if (r->op == WR_OP_EXISTS)
-		return have != NULL;
-	return have == NULL;
-}
-
-static bool selected(const struct wr_world *w, uint32_t selector, const struct wr_label_id *labels,
-		     size_t n)
-{
-	if (selector == WR_NONE)
-		return true; /* no requirements: everything */
-	const struct wr_label_selector *s = w->selectors[selector].source;
-	for (size_t i = 0; i < s->n; i++)
-		if (!requirement(&s->reqs[i], label(w, labels, n, s->reqs[i].key)))
-			return false;
-	return true;
-}
-
-/* A pod by namespace and labels; hostNetwork pods are never selected. */
-static bool pod_selected(const struct wr_world *w, const struct wr_peer *p, uint32_t pod)
-{
-	if (pod == WR_NONE || w->pods[pod].host_network)
-		return false;
-	const struct wr_pod *x = &w->pods[pod];
-	const struct wr_namespace *ns = &w->namespaces[x->ns_index];
-	if (p->ns_index != WR_NONE && p->ns_index != x->ns_index)
-		return false;
-	if (p->ns_index == WR_NONE && !selected(w, p->ns_selector, ns->labels, ns->n_labels))
-		return false;
-	return selected(w, p->pod_selector, x->labels, x->n_labels);
-}
-
-/* Bit by bit: whether an address begins with a prefix. */
-static bool in_prefix(const struct wr_cidr *c, const struct wr_ip *ip)
-{
-	if (c->ip.family != ip->family)
-		return false;
-	for (unsigned bit = 0; bit < c->len; bit++)
-		if ((c->ip.b[bit / 8] ^ ip->b[bit / 8]) >> (7 - bit % 8) & 1)
-			return false;
-	return true;
-}
-
-static bool in_block(const struct wr_world *w, const struct ref_opts *opts, const struct wr_peer *p,
-		     const struct ref_side *side)
-{
-	if (!side->ip.family || !in_prefix(&p->cidr, &side->ip))
-		return false;
-	if (opts->ipblocks_skip_pods && side->pod != WR_NONE && !w->pods[side->pod].host_network)
-		return false;
-	for (size_t i = 0; i < p->n_except; i++)
-		if (in_prefix(&p->except[i], &side->ip))
-			return false;
-	return true;
-}
-
-static bool peer_matches(const struct wr_world *w, const struct ref_opts *opts,
-			 const struct wr_peer *p, const struct ref_side *side)
-{
-	if (p->kind == WR_PEER_PODS)
-		return pod_selected(w, p, side->pod);
-	return p->kind == WR_PEER_IPBLOCK && in_block(w, opts, p, side);
-}
-
-static bool has_ports(uint8_t proto)
-{
-	return proto == 6 || proto == 17 || proto == 132;
-}
-
-static bool port_matches(const struct wr_world *w, const struct wr_port *p,
-			 const struct ref_side *dst, uint8_t proto, uint16_t port)
-{
-	if (!has_ports(proto) || p->proto != proto)
-		return false;
-	if (p->kind == WR_PORTS_ALL)
-		return true;
-	if (p->kind == WR_PORTS_RANGE)
-		return port >= p->first && port <= p->last;
-	if (dst->pod == WR_NONE || w->pods[dst->pod].host_network)
-		return false;
-	for (size_t i = 0; i < w->pods[dst->pod].n_ports; i++) {
-		const struct wr_container_port *have = &w->pods[dst->pod].ports[i];
-		if (have->name && !strcmp(have->name, p->name) && have->proto == proto &&
-		    have->port == port)
+	for (size_t i = 0; i < req->n; i++)
+		if (!strcmp(value, req->values[i]))
 			return true;
+	return false;
+}
+
+/* NotIn and DoesNotExist hold for an object without the label, In and Exists do not. */
+static bool selects(const struct wr_label_selector *s, const struct labels *l)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const char *value = label(l, s->reqs[i].key);
+		bool holds = false;
+		switch (s->reqs[i].op) {
+		case WR_OP_IN:
+			holds = value && is_one_of(value, &s->reqs[i]);
+			break;
+		case WR_OP_NOT_IN:
+			holds = !value || !is_one_of(value, &s->reqs[i]);
+			break;
+		case WR_OP_EXISTS:
+			holds = value;
+			break;
+		case WR_OP_NOT_EXISTS:
+			holds = !value;
+			break;
+		}
+		if (!holds)
+			return false;
+	}
+	return true;
+}
+
+static struct labels pod_labels(const struct wr_pod *pod)
+{
+	const struct wr_object *o = pod->object;
+	if (o->kind == WR_KIND_POD)
+		return (struct labels){o->meta.labels, o->meta.n_labels, NULL};
+	return (struct labels){o->workload.labels, o->workload.n_labels, NULL};
+}
+
+static struct labels namespace_labels(const struct wr_world *w, const char *name)
+{
+	for (uint32_t i = 0; i < w->n_namespaces; i++)
+		if (!strcmp(w->namespaces[i].name, name) && w->namespaces[i].object)
+			return (struct labels){w->namespaces[i].object->meta.labels,
+					       w->namespaces[i].object->meta.n_labels, name};
+	return (struct labels){NULL, 0, name};
+}
+
+/* ---- who is who ---- */
+
+/* The pod that an end is to policies: hostNetwork pods are their nodes, and none. */
+static const struct wr_pod *pod_of(const struct ref *r, const struct ref_side *side)
+{
+	if (side->pod == WR_NONE || r->world->pods[side->pod].host_network)
+		return NULL;
+	return &r->world->pods[side->pod];
+}
+
+static bool has_ip(const struct wr_ip *ips, size_t n, const struct wr_ip *ip)
+{
+	for (size_t i = 0; i < n; i++)
+		if (wr_ip_equal(&ips[i], ip))
+			return true;
+	return false;
+}
+
+struct ref_side ref_address(const struct ref *r, const struct wr_ip *ip)
+{
+	for (uint32_t i = 0; i < r->world->n_pods; i++) {
+		const struct wr_pod *pod = &r->world->pods[i];
+		if (!pod->host_network && !pod->completed && has_ip(pod->ips, pod->n_ips, ip))
+			return (struct ref_side){i, *ip};
+	}
+	return (struct ref_side){WR_NONE, *ip};
+}
+
+/* The node that an end is: by its address, or because the pod lives on the host's network. */
+static uint32_t node_of(const struct ref *r, const struct ref_side *side)
+{
+	const struct wr_world *w = r->world;
+	if (side->pod != WR_NONE)
+		return w->pods[side->pod].host_network ? w->pods[side->pod].node : WR_NONE;
+	for (uint32_t i = 0; i < w->n_nodes; i++)
+		if (has_ip(w->nodes[i].ips, w->nodes[i].n_ips, &side->ip))
+			return i;
+	for (uint32_t i = 0; i < w->n_pods; i++)
+		if (w->pods[i].host_network && !w->pods[i].completed &&
+		    has_ip(w->pods[i].ips, w->pods[i].n_ips, &side->ip))
+			return w->pods[i].node;
+	return WR_NONE;
+}
+
+/* ---- peers ---- */
+
+static bool in_block(const struct question *q, const struct wr_cidr *cidr,
+		     const struct wr_cidr *except, size_t n)
+{
+	const struct wr_ip *ip = &q->peer->ip;
+	if (!ip->family || (q->r->ipblocks_skip_pods && pod_of(q->r, q->peer)))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (wr_cidr_contains(&except[i], ip))
+			return false;
+	return wr_cidr_contains(cidr, ip);
+}
+
+/* A peer of a NetworkPolicy in namespace ns. */
+static bool peer_matches(const struct question *q, const char *ns, const struct wr_np_peer *peer)
+{
+	if (peer->has_ip_block)
+		return in_block(q, &peer->cidr, peer->except, peer->n_except);
+	const struct wr_pod *pod = pod_of(q->r, q->peer);
+	if (!pod)
+		return false;
+	struct labels of_ns = namespace_labels(q->r->world, pod->ns), of_pod = pod_labels(pod);
+	if (peer->ns_selector ? !selects(peer->ns_selector, &of_ns) : strcmp(pod->ns, ns) != 0)
+		return false;
+	return !peer->pod_selector || selects(peer->pod_selector, &of_pod);
+}
+
+/* Pods by the world's own form: a peer or a subject of a cluster-wide policy. */
+static bool tier_pods(const struct wr_world *w, const struct wr_peer *peer,
+		      const struct wr_pod *pod)
+{
+	struct labels of_ns = namespace_labels(w, pod->ns), of_pod = pod_labels(pod);
+	if (peer->ns_index != WR_NONE && strcmp(w->namespaces[peer->ns_index].name, pod->ns))
+		return false;
+	if (peer->ns_selector != WR_NONE &&
+	    !selects(w->selectors[peer->ns_selector].source, &of_ns))
+		return false;
+	return peer->pod_selector == WR_NONE ||
+	       selects(w->selectors[peer->pod_selector].source, &of_pod);
+}
+
+static bool tier_peer_matches(const struct question *q, const struct wr_peer *peer)
+{
+	const struct wr_pod *pod = pod_of(q->r, q->peer);
+	switch (peer->kind) {
+	case WR_PEER_PODS:
+		return pod && tier_pods(q->r->world, peer, pod);
+	case WR_PEER_IPBLOCK:
+		return in_block(q, &peer->cidr, peer->except, peer->n_except);
+	case WR_PEER_NOTHING:
+		break;
 	}
 	return false;
 }
 
-static bool rule_matches(const struct wr_world *w, const struct ref_opts *opts,
-			 const struct wr_rule *r, const struct ref_side *peer,
-			 const struct ref_side *dst, uint8_t proto, uint16_t port)
+/* ---- ports ---- */
+
+static bool has_ports(uint8_t proto)
 {
-	bool by_peer = r->any_peer, by_port = r->any_port;
-	for (size_t i = 0; i < r->n_peers; i++)
-		by_peer = by_peer || peer_matches(w, opts, &r->peers[i], peer);
-	for (size_t i = 0; i < r->n_ports; i++)
-		by_port = by_port || port_matches(w, &r->ports[i], dst, proto, port);
-	return by_peer && by_port;
+	return proto == WR_TCP || proto == WR_UDP || proto == WR_SCTP;
 }
 
-enum answer { OPEN, YES, NO };
-
-/* Admin or Baseline: the first rule that matches, by priority and order. */
-static enum answer ordered_tier(const struct wr_world *w, const struct ref_opts *opts,
-				enum wr_tier tier, int dir, const struct ref_side *subject,
-				const struct ref_side *peer, const struct ref_side *dst,
-				uint8_t proto, uint16_t port)
+/* A name means what the destination pod calls so; towards anything else it means nothing. */
+static bool name_matches(const struct question *q, const char *name)
 {
+	const struct wr_pod *pod = pod_of(q->r, q->dst);
+	for (size_t i = 0; pod && i < pod->n_ports; i++)
+		if (pod->ports[i].name && !strcmp(pod->ports[i].name, name) &&
+		    pod->ports[i].proto == q->proto && pod->ports[i].port == q->port)
+			return true;
+	return false;
+}
+
+static bool port_matches(const struct question *q, const struct wr_np_port *p)
+{
+	if (!has_ports(q->proto) || p->proto != q->proto)
+		return false;
+	switch (p->kind) {
+	case WR_PORT_ALL:
+		return true;
+	case WR_PORT_RANGE:
+		return q->port >= p->first && q->port <= p->last;
+	case WR_PORT_NAMED:
+		return name_matches(q, p->name);
+	}
+	return false;
+}
+
+static bool tier_port_matches(const struct question *q, const struct wr_port *p)
+{
+	if (!has_ports(q->proto) || p->proto != q->proto)
+		return false;
+	switch (p->kind) {
+	case WR_PORTS_ALL:
+		return true;
+	case WR_PORTS_RANGE:
+		return q->port >= p->first && q->port <= p->last;
+	case WR_PORTS_NAMED:
+		return name_matches(q, p->name);
+	}
+	return false;
+}
+
+/* ---- rules ---- */
+
+static bool rule_matches(const struct question *q, const char *ns, const struct wr_np_rule *rule)
+{
+	bool peer = !rule->n_peers, port = !rule->n_ports;
+	for (size_t i = 0; i < rule->n_peers; i++)
+		peer |= peer_matches(q, ns, &rule->peers[i]);
+	for (size_t i = 0; i < rule->n_ports; i++)
+		port |= port_matches(q, &rule->ports[i]);
+	return peer && port;
+}
+
+static bool tier_rule_matches(const struct question *q, const struct wr_rule *rule)
+{
+	bool peer = rule->any_peer, port = rule->any_port;
+	for (size_t i = 0; i < rule->n_peers; i++)
+		peer |= tier_peer_matches(q, &rule->peers[i]);
+	for (size_t i = 0; i < rule->n_ports; i++)
+		port |= tier_port_matches(q, &rule->ports[i]);
+	return peer && port;
+}
+
+/* ---- tiers ---- */
+
+enum decision { UNDECIDED, ALLOWED, DENIED };
+
+/* The first rule that matches decides; Pass, and no rule, leave it to the next tier. */
+static enum decision ask_tier(const struct question *q, const struct wr_pod *subject,
+			      enum wr_tier tier)
+{
+	const struct wr_world *w = q->r->world;
 	for (uint32_t i = 0; i < w->n_policies; i++) {
 		const struct wr_policy *p = &w->policies[i];
-		if (p->tier != tier || !pod_selected(w, &p->subject, subject->pod))
+		if (p->tier != tier || !tier_pods(w, &p->subject, subject))
 			continue;
-		for (size_t r = 0; r < p->n_rules[dir]; r++)
-			if (rule_matches(w, opts, &p->rules[dir][r], peer, dst, proto, port))
-				return p->rules[dir][r].action == WR_ACCEPT ? YES
-				       : p->rules[dir][r].action == WR_DENY ? NO
-									    : OPEN;
+		for (size_t k = 0; k < p->n_rules[q->dir]; k++) {
+			const struct wr_rule *rule = &p->rules[q->dir][k];
+			if (!tier_rule_matches(q, rule))
+				continue;
+			switch (rule->action) {
+			case WR_ACCEPT:
+				return ALLOWED;
+			case WR_DENY:
+				return DENIED;
+			case WR_PASS:
+				return UNDECIDED;
+			}
+		}
 	}
-	return OPEN;
+	return UNDECIDED;
 }
 
-/* NetworkPolicies: isolated when one selects the pod; then any rule of any of them may allow. */
-static enum answer network_policies(const struct wr_world *w, const struct ref_opts *opts, int dir,
-				    const struct ref_side *subject, const struct ref_side *peer,
-				    const struct ref_side *dst, uint8_t proto, uint16_t port)
+/* Final for a pod that any policy of this direction selects: some rule matches, or it is denied. */
+static enum decision ask_network_policies(const struct question *q, const struct wr_pod *subject)
 {
-	bool isolated = false, allowed = false;
+	const struct wr_world *w = q->r->world;
+	enum decision decision = UNDECIDED;
+	struct labels of_subject = pod_labels(subject);
 	for (uint32_t i = 0; i < w->n_policies; i++) {
-		const struct wr_policy *p = &w->policies[i];
-		if (p->tier != WR_TIER_NETWORKPOLICY || !p->isolates[dir] ||
-		    !pod_selected(w, &p->subject, subject->pod))
+		const struct wr_object *o = w->policies[i].object;
+		if (w->policies[i].tier != WR_TIER_NETWORKPOLICY || !o->np.isolates[q->dir] ||
+		    strcmp(o->meta.ns, subject->ns) != 0 ||
+		    !selects(&o->np.pod_selector, &of_subject))
 			continue;
-		isolated = true;
-		for (size_t r = 0; r < p->n_rules[dir]; r++)
-			allowed = allowed ||
-				  rule_matches(w, opts, &p->rules[dir][r], peer, dst, proto, port);
+		for (size_t k = 0; k < o->np.n_rules[q->dir]; k++)
+			if (rule_matches(q, o->meta.ns, &o->np.rules[q->dir][k]))
+				return ALLOWED;
+		decision = DENIED;
 	}
-	return !isolated ? OPEN : allowed ? YES : NO;
+	return decision;
 }
 
-void ref_evaluate(const struct wr_world *w, const struct ref_opts *opts, const struct ref_side *src,
-		  const struct ref_side *dst, uint8_t proto, uint16_t port, bool allow[2])
+static struct question ask(const struct ref *r, enum wr_direction dir, const struct ref_side *src,
+			   const struct ref_side *dst, uint8_t proto, uint16_t port)
 {
-	allow[0] = allow[1] = true;
-	if (src->pod != WR_NONE && src->pod == dst->pod && w->pods[src->pod].kind == WR_KIND_POD)
-		return;
+	return (struct question){
+		.r = r,
+		.dir = dir,
+		.subject = dir == WR_EGRESS ? src : dst,
+		.peer = dir == WR_EGRESS ? dst : src,
+		.dst = dst,
+		.proto = proto,
+		.port = port,
+	};
+}
+
+bool ref_allows(const struct ref *r, enum wr_direction dir, const struct ref_side *src,
+		const struct ref_side *dst, uint8_t proto, uint16_t port)
+{
+	struct question q = ask(r, dir, src, dst, proto, port);
+	const struct wr_pod *subject = pod_of(r, q.subject);
+	/* a Pod and its own address; a workload's entry stands for several pods */
+	if (src->pod != WR_NONE && src->pod == dst->pod &&
+	    r->world->pods[src->pod].kind == WR_KIND_POD)
+		return true;
+	if (!subject)
+		return true;
+	uint32_t from = node_of(r, src);
+	if (dir == WR_INGRESS && from != WR_NONE && from == subject->node)
+		return true;
+	enum decision d = ask_tier(&q, subject, WR_TIER_ADMIN);
+	if (d == UNDECIDED)
+		d = ask_network_policies(&q, subject);
+	if (d == UNDECIDED)
+		d = ask_tier(&q, subject, WR_TIER_BASELINE);
+	return d != DENIED;
+}
+
+bool ref_hairpin(const struct ref *r, const struct ref_side *pod, uint8_t proto, uint16_t port)
+{
 	for (int dir = 0; dir < 2; dir++) {
-		const struct ref_side *subject = dir == WR_EGRESS ? src : dst;
-		const struct ref_side *peer = dir == WR_EGRESS ? dst : src;
-		if (dir == WR_INGRESS && src->node != WR_NONE && dst->pod != WR_NONE &&
-		    w->pods[dst->pod].node == src->node)
-			continue; /* a node and its own pods */
-		enum answer a = ordered_tier(w, opts, WR_TIER_ADMIN, dir, subject, peer, dst, proto,
-					     port);
-		if (a == OPEN)
-			a = network_policies(w, opts, dir, subject, peer, dst, proto, port);
-		if (a == OPEN)
-			a = ordered_tier(w, opts, WR_TIER_BASELINE, dir, subject, peer, dst, proto,
-					 port);
-		allow[dir] = a != NO;
+		struct question q = ask(r, dir, pod, pod, proto, port);
+		const struct wr_pod *subject = pod_of(r, pod);
+		if (!subject)
+			return true;
+		enum decision d = ask_tier(&q, subject, WR_TIER_ADMIN);
+		if (d == UNDECIDED)
+			d = ask_tier(&q, subject, WR_TIER_BASELINE);
+		if (d == DENIED)
+			return false;
 	}
+	return true;
 }

@@ -156,29 +156,26 @@ static void test_kill_while_opening(void)
 	EQUAL(attached, 30);
 }
 
-/* Policies with n prefixes and as many classes. */
+/* n ipBlocks with an exception each, a hundred to a policy: 2n prefixes, n classes and more. */
 static char *many_blocks(int n)
 {
-	size_t size = (size_t)n * 160 + 4096, used = 0;
-	char *text = malloc(size);
-	CHECK(text, "out of memory");
-	used += (size_t)snprintf(text, size, "%s", GUARD);
-	for (int i = 0; i < n; i++)
-		used += (size_t)snprintf(text + used, size - used,
-					 "%s{ipBlock: {cidr: 20.%d.%d.0/24, except: [20.%d.%d.1/32]}}%s",
-					 i % 100 ? ", " :
-						   "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
-						   "metadata: {name: x, namespace: t}\nspec: {podSelector: "
-						   "{matchLabels: {app: a}}, ingress: [{from: [",
-					 i / 250, i % 250, i / 250, i % 250,
-					 i % 100 == 99 || i == n - 1 ? "]}]}\n---\n" : "");
-	/* names must differ */
-	for (char *at = text, c = 0; (at = strstr(at, "name: x,")) != NULL; c++) {
-		static int serial;
-		at[6] = (char)('a' + serial % 26);
-		serial++;
-		(void)c;
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	CHECK(f, "out of memory");
+	fputs(GUARD, f);
+	for (int i = 0; i < n; i++) {
+		if (i % 100 == 0)
+			fprintf(f, "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+				   "metadata: {name: many-%d, namespace: t}\n"
+				   "spec: {podSelector: {matchLabels: {app: a}}, ingress: [\n", i);
+		fprintf(f, " {ports: [{port: %d}], from: [{ipBlock: {cidr: 20.%d.%d.0/24, "
+			   "except: [20.%d.%d.1/32]}}]},\n",
+			1000 + i, i / 250, i % 250, i / 250, i % 250);
+		if (i % 100 == 99 || i == n - 1)
+			fputs("]}\n---\n", f);
 	}
+	fclose(f);
 	return text;
 }
 
