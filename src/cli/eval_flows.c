@@ -485,11 +485,12 @@ static void destroy(struct stream *s)
 
 static void print_stats(const struct stream *s, uint64_t total_ns)
 {
-	double n = s->flows ? (double)s->flows : 1;
+	uint64_t lines = s->flows + s->bad;
 	fprintf(stderr,
-		"%llu flows, %llu bad lines; %.1f ns a flow in the engine, %.1f ns overall\n",
-		(unsigned long long)s->flows, (unsigned long long)s->bad, (double)s->engine_ns / n,
-		(double)total_ns / n);
+		"%llu flows, %llu bad lines; %.1f ns a flow in the engine, %.1f ns a line overall\n",
+		(unsigned long long)s->flows, (unsigned long long)s->bad,
+		s->flows ? (double)s->engine_ns / (double)s->flows : 0.0,
+		lines ? (double)total_ns / (double)lines : 0.0);
 }
 
 int wr_eval_flows(const struct wr_args *args, const struct wr_program *p, const char *file,
