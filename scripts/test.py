@@ -155,7 +155,7 @@ def phase_corpus(counts, _):
 
 
 def fuzz_sources(target):
-    rooms = FUZZ_ROOMS + (['datapath/events.c'] if 'event' in target else [])
+    rooms = FUZZ_ROOMS + (['datapath/event_read.c'] if 'event' in target else [])
     out = []
     for room in rooms:
         path = ROOT / 'src' / room
@@ -173,13 +173,14 @@ def phase_fuzz(counts, args):
         name, program = source.stem, folder / source.stem
         out, status = run(['clang', '-g', '-O1', '-std=gnu17', '-D_GNU_SOURCE', '-Isrc',
                            '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all',
-                           source, *fuzz_sources(name), '-lyaml', '-lm', '-lbpf', '-o', program], 600)
+                           source, *fuzz_sources(name), '-lyaml', '-lm', '-o', program], 600)
         if status:
             counts.add('FAIL', f'fuzz/{name}', f'does not build\n{out}')
             continue
         seeds = ROOT / 'tests/fuzz/seeds' / name.removeprefix('fuzz_')
+        words = ROOT / 'tests/fuzz' / (name.removeprefix('fuzz_') + '.dict')
         with tempfile.TemporaryDirectory() as work:
-            out, status = run([program, f'-max_total_time={args.fuzz_seconds}', '-max_len=65536',
+            out, status = run([program, *([f'-dict={words}'] if words.exists() else []), f'-max_total_time={args.fuzz_seconds}', '-max_len=65536',
                                '-rss_limit_mb=4096', '-timeout=20', f'-artifact_prefix={work}/', work,
                                *([seeds] if seeds.is_dir() else [])], args.fuzz_seconds + 120)
         runs = re.findall(r'Done (\d+) runs', out)

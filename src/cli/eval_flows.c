@@ -487,7 +487,8 @@ static void print_stats(const struct stream *s, uint64_t total_ns)
 {
 	uint64_t lines = s->flows + s->bad;
 	fprintf(stderr,
-		"%llu flows, %llu bad lines; %.1f ns a flow in the engine, %.1f ns a line overall\n",
+		"%llu flows, %llu bad lines; %.1f ns a flow in the engine, %.1f ns a line "
+		"overall\n",
 		(unsigned long long)s->flows, (unsigned long long)s->bad,
 		s->flows ? (double)s->engine_ns / (double)s->flows : 0.0,
 		lines ? (double)total_ns / (double)lines : 0.0);

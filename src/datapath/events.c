@@ -6,26 +6,6 @@
 
 #include "datapath/internal.h"
 
-int wr_event_read(const void *data, size_t size, struct weir_event *out)
-{
-	struct weir_event e;
-	if (size != sizeof(e))
-		return -EBADMSG;
-	memcpy(&e, data, sizeof(e));
-	if (e.family != WR_IPV4 && e.family != WR_IPV6)
-		return -EBADMSG;
-	if (e.allow > 1 || e.denied_by > WEIR_INGRESS || e.rejudged > 1)
-		return -EBADMSG;
-	if (e.reason >= WEIR_R_MAX || e.hook >= NF_INET_NUMHOOKS)
-		return -EBADMSG;
-	if (e.family == WR_IPV4)
-		for (size_t i = 4; i < sizeof(e.src); i++)
-			if (e.src[i] || e.dst[i])
-				return -EBADMSG;
-	*out = e;
-	return 0;
-}
-
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct wr_datapath *dp = ctx;

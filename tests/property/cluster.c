@@ -50,9 +50,10 @@ static const int ports[] = {1, 53, 80, 81, 443, 8080, 65535};
 
 /* ---- labels and selectors ---- */
 
-static void labels(struct gen *g)
+/* first: labels that are there already, "" or each with a comma behind it. */
+static void labels(struct gen *g, const char *first)
 {
-	put(g, "{");
+	put(g, "{%s", first);
 	for (unsigned i = 0; i < 3; i++) {
 		bool has = rng_chance(&g->rng, i == 2 ? 15 : 70), before = part_begin(g);
 		const char *value = PICK(g, values);
@@ -337,7 +338,7 @@ static void pod(struct gen *g, unsigned number)
 	put(g,
 	    "---\nkind: Pod\napiVersion: v1\nmetadata:\n  name: p%u\n  namespace: %s\n  labels: ",
 	    number, ns);
-	labels(g);
+	labels(g, "");
 	put(g, "\nspec:\n  hostNetwork: %s\n", host ? "true" : "false");
 	if (node)
 		put(g, "  nodeName: n%u\n", node);
@@ -355,7 +356,7 @@ static void deployment(struct gen *g, unsigned number)
 	    "---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {name: d%u, namespace: %s}\n"
 	    "spec:\n  template:\n    metadata:\n      labels: ",
 	    number, ns);
-	labels(g);
+	labels(g, "");
 	put(g, "\n    spec:\n      hostNetwork: %s\n", host ? "true" : "false");
 	container_ports(g, "      ");
 	part_end(g, before);
@@ -366,23 +367,27 @@ static void deployment(struct gen *g, unsigned number)
 /* n1 and n2 are given, n3 is only mentioned by pods. */
 static void nodes(struct gen *g)
 {
-	for (unsigned i = 1; i <= 2; i++)
+	for (unsigned i = 1; i <= 2; i++) {
+		bool before = part_begin(g);
 		put(g,
 		    "---\nkind: Node\napiVersion: v1\nmetadata: {name: n%u}\nstatus: {addresses: ["
 		    "{type: InternalIP, address: 192.168.0.%u}, {type: InternalIP, address: "
 		    "'fd99::%u'}]}\n",
 		    i, i, i);
+		part_end(g, before);
+	}
 }
 
 static void cluster(struct gen *g)
 {
 	nodes(g);
 	for (unsigned i = 0; i < 3; i++) {
-		bool before = part_begin(g);
+		bool before = part_begin(g), lies = rng_chance(&g->rng, 10);
 		if (rng_chance(&g->rng, 80)) {
 			put(g, "---\nkind: Namespace\napiVersion: v1\nmetadata:\n  name: %s\n  labels: ",
 			    namespaces[i]);
-			labels(g);
+			/* the API server does not let a namespace call itself something else */
+			labels(g, lies ? "kubernetes.io/metadata.name: y, " : "");
 			put(g, "\n");
 		}
 		part_end(g, before);

@@ -93,6 +93,30 @@ void subject_down(struct subject *s)
 	wr_diags_free(s->diags);
 }
 
+void subject_print_tiers(const struct subject *s)
+{
+	static const char *const tiers[] = {"Admin", "NetworkPolicy", "Baseline"};
+	static const char *const actions[] = {"Accept", "Deny", "Pass"};
+	for (uint32_t i = 0; i < s->world->n_policies; i++) {
+		const struct wr_policy *p = &s->world->policies[i];
+		if (p->tier == WR_TIER_NETWORKPOLICY)
+			continue;
+		printf("# %s: %s tier, priority %d, subjects in ", p->name, tiers[p->tier],
+		       p->priority);
+		if (p->subject.ns_index != WR_NONE)
+			printf("%s", s->world->namespaces[p->subject.ns_index].name);
+		else
+			printf("namespaces {%s}",
+			       wr_selector_format(s->world, p->subject.ns_selector, s->arena));
+		for (int d = 0; d < 2; d++) {
+			printf("; %s:", d == WR_EGRESS ? "egress" : "ingress");
+			for (size_t k = 0; k < p->n_rules[d]; k++)
+				printf(" %s", actions[p->rules[d][k].action]);
+		}
+		printf("\n");
+	}
+}
+
 /* ---- ends ---- */
 
 static void add_address(const struct subject *s, const struct wr_ip *ip, struct end *out, size_t *n)
@@ -202,6 +226,7 @@ size_t subject_probes(const struct subject *s, struct probe out[PROBES_MAX])
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof(portless); i++)
 		add_probe(portless[i], 0, out, &n);
+	add_probe(WR_ICMP, 80, out, &n); /* a port that does not count */
 	add_port(80, out, &n);
 	add_port(65535, out, &n);
 	for (uint32_t i = 0; i < w->n_pods; i++)

@@ -27,6 +27,9 @@ int subject_up(struct subject *s, const char *text, uint64_t seed,
 	       const struct wr_compile_opts *opts, const struct wr_program *prev);
 void subject_down(struct subject *s);
 
+/* The policies that were made cluster-wide, one comment line each, to stdout. */
+void subject_print_tiers(const struct subject *s);
+
 struct end {
 	struct wr_side side;
 	struct ref_side ref;

@@ -107,7 +107,8 @@ static bool hairpin_differs(struct trial *t, const struct end *e, struct probe f
 		return false;
 	bool want = ref_hairpin(&t->s->ref, &e->ref, f.proto, f.port);
 	t->compared++;
-	if (set_allows(t->s->program, e->side.id.self, WR_KEY(f.proto, f.port)) == want)
+	uint32_t key = WR_KEY(f.proto, wr_proto_has_ports(f.proto) ? f.port : 0);
+	if (set_allows(t->s->program, e->side.id.self, key) == want)
 		return false;
 	return differs(t, "%s by way of a Service, protocol %u port %u: reference says %s", e->name,
 		       f.proto, f.port, want ? "allow" : "deny");
@@ -296,8 +297,13 @@ static void report(struct cluster *c, struct trial *t)
 	shrink(c, t);
 	(void)fails(c, t);
 	char *text = cluster_text(c);
-	printf("shrunk: %s\n%s%s", t->why, text ? text : "",
-	       c->seed % 2 ? "# odd seeds make some policies cluster-wide\n" : "");
+	struct subject s;
+	if (!text)
+		return;
+	printf("shrunk: %s\n%s", t->why, text);
+	if (!subject_up(&s, text, c->seed, NULL, NULL))
+		subject_print_tiers(&s);
+	subject_down(&s);
 	free(text);
 }
 

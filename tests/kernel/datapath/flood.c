@@ -10,26 +10,34 @@
 
 #define WINDOW 64
 
-static int connected(enum place from, const char *ip, uint16_t port)
+const struct flood_flow flood_flows[FLOOD_FLOWS] = {
+	{A, B, B4, 6000, true},
+	{X, B, B4, 6002, true},
+	{A, B, B4, 6001, false},
+	/* nothing but the sender's own policy forbids this one */
+	{C, A, A4, 6001, false},
+	{X, B, B4, 6003, false},
+};
+
+static int sender(const struct flood_flow *flow)
 {
-	struct addr a = addr_of(ip, port);
-	int fd = udp_socket(from, a.family, 0);
-	CHECK(!connect(fd, (struct sockaddr *)a.bytes, a.len), "connect");
+	struct addr to = addr_of(flow->ip, flow->port);
+	int fd = udp_socket(flow->from, to.family, 0);
+	CHECK(!connect(fd, (struct sockaddr *)to.bytes, to.len), "connect");
 	return fd;
 }
 
-/* Half of the way to the window, a datagram that is overdue counts as lost. */
-static _Noreturn void send_allowed(struct flood_counts *f)
+static _Noreturn void send_allowed(struct flood_counts *f, int i)
 {
-	int fd = connected(A, B4, FLOOD_ALLOWED);
+	int fd = sender(&flood_flows[i]);
 	uint64_t since = now_ms();
 	while (!f->stop) {
-		if (f->allowed_sent - f->allowed_got < WINDOW) {
+		if (f->flow[i].sent - f->flow[i].got < WINDOW) {
 			if (send(fd, "x", 1, 0) == 1)
-				f->allowed_sent++;
+				f->flow[i].sent++;
 			since = now_ms();
 		} else if (now_ms() - since > 2000) {
-			break; /* a window's worth is missing: stop_flood() will tell */
+			break; /* a whole window is missing: stop_flood() will tell */
 		} else {
 			usleep(100);
 		}
@@ -37,37 +45,50 @@ static _Noreturn void send_allowed(struct flood_counts *f)
 	_exit(0);
 }
 
-static _Noreturn void send_denied(struct flood_counts *f, enum place from)
+static _Noreturn void send_denied(struct flood_counts *f, int i)
 {
-	int fd = connected(from, B4, FLOOD_DENIED);
+	int fd = sender(&flood_flows[i]);
 	while (!f->stop) {
-		for (int i = 0; i < 16; i++)
+		for (int k = 0; k < 16; k++)
 			if (send(fd, "x", 1, 0) == 1)
-				__atomic_add_fetch(&f->denied_sent, 1, __ATOMIC_RELAXED);
+				f->flow[i].sent++;
 		usleep(200);
 	}
 	_exit(0);
 }
 
-static int receiver(uint16_t port)
-{
-	int fd = udp_socket(B, AF_INET, port), size = 8 << 20;
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	return fd;
-}
-
-static _Noreturn void receive(struct flood_counts *f, int allowed, int denied)
+static _Noreturn void receive(struct flood_counts *f, const int *fds)
 {
 	char c;
-	struct pollfd p[2] = {{allowed, POLLIN, 0}, {denied, POLLIN, 0}};
+	struct pollfd p[FLOOD_FLOWS];
+	for (int i = 0; i < FLOOD_FLOWS; i++)
+		p[i] = (struct pollfd){fds[i], POLLIN, 0};
 	while (f->stop < 2) {
-		poll(p, 2, 10);
-		while (recv(allowed, &c, 1, MSG_DONTWAIT) == 1)
-			f->allowed_got++;
-		while (recv(denied, &c, 1, MSG_DONTWAIT) == 1)
-			f->denied_got++;
+		poll(p, FLOOD_FLOWS, 10);
+		for (int i = 0; i < FLOOD_FLOWS; i++)
+			while (recv(fds[i], &c, 1, MSG_DONTWAIT) == 1)
+				f->flow[i].got++;
 	}
 	_exit(0);
+}
+
+static void start_datagrams(struct flood_counts *f)
+{
+	int fds[FLOOD_FLOWS], size = 8 << 20;
+	for (int i = 0; i < FLOOD_FLOWS; i++) {
+		fds[i] = udp_socket(flood_flows[i].to, AF_INET, flood_flows[i].port);
+		setsockopt(fds[i], SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	}
+	if (spawn() == 0)
+		receive(f, fds);
+	for (int i = 0; i < FLOOD_FLOWS; i++) {
+		if (spawn() == 0) {
+			if (flood_flows[i].allowed)
+				send_allowed(f, i);
+			send_denied(f, i);
+		}
+		close(fds[i]);
+	}
 }
 
 static _Noreturn void connect_allowed(struct flood_counts *f)
@@ -94,15 +115,7 @@ struct flood_counts *start_flood(void)
 	struct flood_counts *f = mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE,
 				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(f != MAP_FAILED, "mmap");
-	int allowed = receiver(FLOOD_ALLOWED), denied = receiver(FLOOD_DENIED);
-	if (spawn() == 0)
-		receive(f, allowed, denied);
-	if (spawn() == 0)
-		send_allowed(f);
-	if (spawn() == 0)
-		send_denied(f, A);
-	if (spawn() == 0)
-		send_denied(f, C);
+	start_datagrams(f);
 	if (spawn() == 0)
 		connect_allowed(f);
 	if (spawn() == 0)
@@ -111,24 +124,31 @@ struct flood_counts *start_flood(void)
 	return f;
 }
 
+static bool all_arrived(const struct flood_counts *f)
+{
+	for (int i = 0; i < FLOOD_FLOWS; i++)
+		if (flood_flows[i].allowed && f->flow[i].got < f->flow[i].sent)
+			return false;
+	return true;
+}
+
 void stop_flood(struct flood_counts *f)
 {
 	f->stop = 1;
 	uint64_t end = now_ms() + 3000;
-	while (f->allowed_got < f->allowed_sent && now_ms() < end)
+	while (!all_arrived(f) && now_ms() < end)
 		usleep(10000);
 	usleep(100000);
 	f->stop = 2;
-	CHECK(f->denied_got == 0 && f->leaks == 0, "leaked: %llu of %llu datagrams, %llu connections",
-	      (unsigned long long)f->denied_got, (unsigned long long)f->denied_sent,
-	      (unsigned long long)f->leaks);
-	CHECK(f->allowed_got == f->allowed_sent && f->connects_failed == 0,
-	      "lost: %llu of %llu datagrams, %llu of %llu connections",
-	      (unsigned long long)(f->allowed_sent - f->allowed_got),
-	      (unsigned long long)f->allowed_sent, (unsigned long long)f->connects_failed,
-	      (unsigned long long)f->connects);
-	CHECK(f->allowed_got > 1000 && f->denied_sent > 1000 && f->connects > 20,
-	      "too little traffic: %llu allowed, %llu denied datagrams, %llu connections",
-	      (unsigned long long)f->allowed_got, (unsigned long long)f->denied_sent,
-	      (unsigned long long)f->connects);
+	for (int i = 0; i < FLOOD_FLOWS; i++) {
+		unsigned long long sent = f->flow[i].sent, got = f->flow[i].got;
+		if (flood_flows[i].allowed)
+			CHECK(got == sent, "flow %d: %llu of %llu datagrams lost", i, sent - got, sent);
+		else
+			CHECK(got == 0, "flow %d: %llu of %llu datagrams leaked", i, got, sent);
+		CHECK(sent > 500, "flow %d: only %llu datagrams", i, sent);
+	}
+	CHECK(f->leaks == 0, "%llu connections leaked", (unsigned long long)f->leaks);
+	CHECK(f->connects_failed == 0 && f->connects > 20, "%llu of %llu connections failed",
+	      (unsigned long long)f->connects_failed, (unsigned long long)f->connects);
 }

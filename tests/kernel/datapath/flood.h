@@ -8,16 +8,36 @@
  */
 #include "dptest.h"
 
-#define FLOOD_ALLOWED 6000
-#define FLOOD_DENIED 6001
+struct flood_flow {
+	enum place from, to;
+	const char *ip; /* of to */
+	uint16_t port;
+	bool allowed;
+};
+
+/* The policies of whoever starts a flood must say so. */
+#define FLOOD_FLOWS 5
+extern const struct flood_flow flood_flows[FLOOD_FLOWS];
+
+/*
+ * Policies that make it so for datagrams, and for TCP from a to b: port 80 is
+ * allowed, 81 is not. The outside is allowed by the ipBlock given.
+ */
+#define FLOOD_POLICIES(block)                                                                   \
+	POLICY("in", "b", "Ingress",                                                            \
+	       "ingress: [{from: [" PEER("a") "], ports: [{port: 80}, {port: 6000, protocol: "  \
+	       "UDP}]}, {from: [{ipBlock: {cidr: " block "}}], ports: [{port: 6002, "           \
+	       "protocol: UDP}]}]")                                                             \
+	DENY_EGRESS("c-out", "c")
 
 struct flood_counts {
-	volatile uint64_t allowed_sent, allowed_got, denied_sent, denied_got;
+	struct {
+		volatile uint64_t sent, got;
+	} flow[FLOOD_FLOWS];
 	volatile uint64_t connects, connects_failed, leaks;
 	volatile int stop;
 };
 
-/* From a to b (allowed: UDP 6000, TCP 80; denied: UDP 6001, TCP 81), and UDP 6001 from c, denied. */
 struct flood_counts *start_flood(void);
 
 /* Ends it and fails the test where anything leaked or was lost, or nothing went through. */

@@ -167,9 +167,7 @@ static char *find_judge(void)
 static void test_upgrade(void)
 {
 	char from[512], to[512];
-	apply(POLICY("in", "b", "Ingress",
-		     "ingress: [{from: [" PEER("a")
-		     "], ports: [{port: 80}, {port: 6000, protocol: UDP}]}]"));
+	apply(FLOOD_POLICIES("192.0.2.0/24"));
 	char *judge = find_judge();
 	snprintf(from, sizeof(from), "%s/v1/%s", pin_dir, judge);
 	free(judge);
@@ -191,9 +189,7 @@ static void test_upgrade(void)
 static void test_other_abi(void)
 {
 	char from[256], to[256];
-	const char *policies = POLICY("in", "b", "Ingress",
-				      "ingress: [{from: [" PEER("a")
-				      "], ports: [{port: 80}, {port: 6000, protocol: UDP}]}]");
+	const char *policies = FLOOD_POLICIES("192.0.2.0/24");
 	apply(policies);
 	snprintf(from, sizeof(from), "%s/v1", pin_dir);
 	snprintf(to, sizeof(to), "%s/v999", pin_dir);

@@ -11,11 +11,6 @@
 #include "dptest.h"
 #include "flood.h"
 
-/* What the flood needs; the rest of the policies may be anything. */
-#define GUARD                                                                                   \
-	POLICY("in", "b", "Ingress",                                                            \
-	       "ingress: [{from: [" PEER("a") "], ports: [{port: 80}, {port: 6000, protocol: UDP}]}]")
-
 /* Other classes, rows, prefixes in and around the addresses that send. */
 #define OTHERS                                                                                  \
 	POLICY("blocks", "r", "Ingress, Egress",                                                \
@@ -42,10 +37,10 @@ static struct wr_program *programs[N_PROGRAMS];
 
 static void make_programs(void)
 {
-	programs[0] = compile(GUARD);
-	programs[1] = compile(GUARD OTHERS);
-	programs[2] = compile_all(without_c(GUARD OTHERS), "n1");
-	programs[3] = compile_all(without_c(GUARD), "n1");
+	programs[0] = compile(FLOOD_POLICIES("0.0.0.0/0"));
+	programs[1] = compile(FLOOD_POLICIES("192.0.2.0/24") OTHERS);
+	programs[2] = compile_all(without_c(FLOOD_POLICIES("192.0.2.2/32") OTHERS), "n1");
+	programs[3] = compile_all(without_c(FLOOD_POLICIES("192.0.2.0/30")), "n1");
 }
 
 static void test_swap_under_load(void)
@@ -123,7 +118,7 @@ static void test_kill(void)
 	struct wr_image_stats s = stats();
 	CHECK(s.config.stricter_since != UINT64_MAX, "still judging every packet");
 	EQUAL(s.addresses, 12);
-	EQUAL(s.prefixes, 2);
+	EQUAL(s.prefixes, 3);
 }
 
 /* Also one that opens: from nothing to attached, killed at any time, and opened again. */
@@ -163,7 +158,7 @@ static char *many_blocks(int n)
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 	CHECK(f, "out of memory");
-	fputs(GUARD, f);
+	fputs(FLOOD_POLICIES("192.0.2.2/32"), f);
 	for (int i = 0; i < n; i++) {
 		if (i % 100 == 0)
 			fprintf(f, "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
@@ -198,7 +193,7 @@ static void test_growth(void)
 	apply_program(programs[0]);
 	stop_flood(f);
 	check_read_back(programs[0]);
-	EQUAL(stats().prefixes, 2);
+	EQUAL(stats().prefixes, 3);
 }
 
 const struct test tests_swap[] = {
