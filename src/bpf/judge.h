@@ -46,13 +46,12 @@ static __always_inline bool same_ip(const struct ip *a, const struct ip *b)
 
 /*
  * Conntrack took up a TCP connection in its middle (nf_conntrack_tcp_loose): it
- * cannot know which end opened it. Such a connection is marked liberal for its
- * whole life, so that it is known again when it is judged later.
+ * cannot know which end opened it. Conntrack marks such a connection liberal
+ * for its whole life, so that it is known again when it is judged later.
  */
-static __always_inline bool picked_up(struct nf_conn *ct, __u32 info)
+static __always_inline bool picked_up(struct nf_conn *ct)
 {
-	return (info == IP_CT_NEW && ct->proto.tcp.state != TCP_CONNTRACK_SYN_SENT) ||
-	       (ct->proto.tcp.seen[0].flags & IP_CT_TCP_FLAG_BE_LIBERAL);
+	return ct->proto.tcp.seen[0].flags & IP_CT_TCP_FLAG_BE_LIBERAL;
 }
 
 /* One direction's row; true: allowed. Notes the author and who denied. */
@@ -120,7 +119,7 @@ static __always_inline bool judge_reversed(const struct view *v, const struct co
 
 /* What the tables say. *which: the counter for an allowed connection. */
 static __always_inline bool judge(const struct view *v, const struct conn *c, struct nf_conn *ct,
-				  __u32 info, struct outcome *o, __u32 *which)
+				  struct outcome *o, __u32 *which)
 {
 	struct weir_identity *src = identity(v, &c->src, c->ipv4), *dst;
 	__u32 flags, ingress;
@@ -159,11 +158,11 @@ static __always_inline bool judge(const struct view *v, const struct conn *c, st
 				port_key(c->proto, c->dport), o))
 			return false;
 	}
-	return c->proto != IPPROTO_TCP || c->hook != NF_INET_FORWARD || !picked_up(ct, info) ||
+	return c->proto != IPPROTO_TCP || c->hook != NF_INET_FORWARD || !picked_up(ct) ||
 	       judge_reversed(v, c, src, dst, o);
 }
 
-static __always_inline int judge_connection(struct bpf_nf_ctx *ctx, struct nf_conn *ct, __u32 info,
+static __always_inline int judge_connection(struct bpf_nf_ctx *ctx, struct nf_conn *ct,
 					    bool rejudged)
 {
 	struct outcome o = {.reason = WEIR_R_NO_IMAGE, .rejudged = rejudged};
@@ -174,7 +173,7 @@ static __always_inline int judge_connection(struct bpf_nf_ctx *ctx, struct nf_co
 	conn_read(&c, ct);
 	if (view_open(&v)) {
 		o.generation = v.generation;
-		o.allow = judge(&v, &c, ct, info, &o, &which);
+		o.allow = judge(&v, &c, ct, &o, &which);
 	}
 	if (o.allow) {
 		count(rejudged ? WEIR_C_REJUDGED : which);

@@ -40,7 +40,6 @@
 #define IPS_EXPECTED (1ul << 0)
 #define IPS_CONFIRMED (1ul << 3)
 
-#define TCP_CONNTRACK_SYN_SENT 1
 #define IP_CT_TCP_FLAG_BE_LIBERAL 0x08
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -90,7 +89,6 @@ struct ip_ct_tcp_state {
 
 struct ip_ct_tcp {
 	struct ip_ct_tcp_state seen[2];
-	__u8 state;
 };
 
 union nf_conntrack_proto {

@@ -49,7 +49,7 @@ int judge_packet(struct bpf_nf_ctx *ctx)
 			return NF_ACCEPT;
 		}
 	}
-	return judge_connection(ctx, ct, info, !fresh);
+	return judge_connection(ctx, ct, !fresh);
 }
 
 SEC("netfilter")

@@ -18,7 +18,7 @@
 #include "engine/explain.h"
 #include "subject.h"
 
-#define ROUNDS 300
+#define ROUNDS 400
 #define WHY 512
 #define FLOWS_OF_A_PAIR 12 /* of the probes, drawn anew for each pair */
 

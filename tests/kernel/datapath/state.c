@@ -274,8 +274,14 @@ static void test_lost_hooks(void)
 	expect_tcp(C, B4, 80, ALLOWED);
 	expect_tcp(C, B6, 80, ALLOWED);
 	EQUAL(stats().links, 5);
-	wr_datapath_close(dp);
-	open_datapath();
+	/* by a process that ends: what it did not pin goes with it */
+	int status;
+	pid_t pid = spawn();
+	if (pid == 0) {
+		open_datapath();
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0, "opening failed");
 	EQUAL(stats().links, 6);
 	expect_tcp(C, B4, 80, DENIED);
 	expect_tcp(C, B6, 80, DENIED);
@@ -298,6 +304,15 @@ static void test_unknown_pod(void)
 	/* the node's own address on the pods' side is no pod */
 	ip_batch(HOST, "addr add 10.1.0.254/32 dev va\n");
 	expect_tcp(A, "10.1.0.254", 80, ALLOWED);
+	nft(HOST, "add table inet raw\n"
+		  "add chain inet raw out { type filter hook output priority -300; }\n"
+		  "add rule inet raw out udp dport 81 notrack\n");
+	int fd = udp_socket(HOST, AF_INET, 0);
+	struct addr from = addr_of("10.1.0.254", 0), to = addr_of(A4, 81);
+	CHECK(!bind(fd, (struct sockaddr *)from.bytes, from.len) &&
+		      !connect(fd, (struct sockaddr *)to.bytes, to.len),
+	      "bind: %s", strerror(errno));
+	EQUAL(tcp_echo(fd, ALLOWED_MS), 0);
 	/* inside an ipBlock, too */
 	apply(POLICY("blocks", "b", "Ingress", "ingress: [{from: [{ipBlock: {cidr: 10.1.0.64/26}}]}]"));
 	expect_tcp(C, B4, 80, DENIED);

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The figures of the README, measured here. Clusters are made by tests/bench/gen.c.
+# The machine should be idle; medians of several runs are printed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+ninja -C build tests/bench/bench_gen tests/bench/bench_engine tests/bench/bench_load >/dev/null
+
+# Median wall-clock milliseconds of seven runs of a command.
+median_ms() {
+	for _ in 1 2 3 4 5 6 7; do
+		local begun ended
+		begun=$(date +%s%N)
+		"$@" >/dev/null
+		ended=$(date +%s%N)
+		echo $(((ended - begun) / 1000))
+	done | sort -n | sed -n 4p | awk '{ printf "%.1f", $1 / 1000 }'
+}
+
+echo "weir list -o json, whole process"
+printf '  %-12s %10s %12s %14s\n' cluster ms 'output KB' 'ns a byte'
+for size in '50 25' '100 50' '200 100' '500 250' '1000 500'; do
+	set -- $size
+	build/tests/bench/bench_gen --pods "$1" --policies "$2" -o "$work/$1.json"
+	ms=$(median_ms build/weir list -f "$work/$1.json" -o json)
+	bytes=$(build/weir list -f "$work/$1.json" -o json | wc -c)
+	printf '  %-12s %10s %12d %14s\n' "$1x$2" "$ms" $((bytes / 1024)) \
+		"$(awk -v m="$ms" -v b="$bytes" 'BEGIN { printf "%.2f", m * 1e6 / b }')"
+done
+
+echo
+echo "the engine, 1000 pods x 500 policies"
+build/tests/bench/bench_engine "$work/1000.json" node-0 | sed 's/^/  /'
+
+if [ "$(id -u)" = 0 ]; then
+	echo
+	echo "compile and load, 1000 x 500, the 250 pods of one node"
+	build/tests/bench/bench_load "$work/1000.json" node-0 | sed 's/^/  /'
+	if [ -x build/tests/bench/bench_packet ]; then
+		echo
+		echo "packets, as ratios to conntrack alone"
+		build/tests/bench/bench_packet | sed 's/^/  /'
+	fi
+else
+	echo "compile and load, packets: need root, left out"
+fi
