@@ -11,6 +11,7 @@ or when nothing passed.
 """
 import argparse
 import glob
+import json
 import os
 import pathlib
 import re
@@ -79,14 +80,15 @@ def lines_protocol(counts, phase, argv, seconds):
 
 
 def unit_programs(folder):
-    return sorted(p for p in glob.glob(f'{folder}/tests/unit/*/test_*')
-                  if os.access(p, os.X_OK) and os.path.isfile(p))
+    """(name, command) of the unit tests that a build folder has."""
+    out, status = run(['meson', 'introspect', '--tests', folder], 60)
+    tests = [] if status else json.loads(out)
+    return [(t['name'], t['cmd']) for t in tests if any(s.endswith('unit') for s in t['suite'])]
 
 
 def phase_unit(counts, _):
-    for program in unit_programs(ASAN):
-        out, status = run([program], 300)
-        name = '/'.join(program.split('/')[-2:])
+    for name, command in unit_programs(ASAN):
+        out, status = run(command, 300)
         for case in re.findall(r'^\[       OK \] (.*)$', out, re.M):
             counts.add('ok', f'unit/{name}/{case}')
         bad = set(re.findall(r'^\[  FAILED  \] (\w+)$', out, re.M))
@@ -100,10 +102,8 @@ def phase_valgrind(counts, _):
     if not shutil.which('valgrind'):
         counts.add('skip', 'valgrind', 'valgrind is not installed')
         return
-    for program in unit_programs(PLAIN):
-        out, status = run(['valgrind', '-q', '--error-exitcode=9', '--leak-check=full',
-                           program], 600)
-        name = '/'.join(program.split('/')[-2:])
+    for name, command in unit_programs(PLAIN):
+        out, status = run(['valgrind', '-q', '--error-exitcode=9', '--leak-check=full', *command], 600)
         counts.add('FAIL' if status else 'ok', f'valgrind/{name}',
                    f'exit status {status}\n{out}' if status else '')
 

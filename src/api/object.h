@@ -75,7 +75,7 @@ struct wr_container_port {
 	struct wr_mark mark;
 };
 
-/* core/v1 PodSpec as far as weir needs it; regular and sidecar (init, restartPolicy Always) containers' ports. */
+/* core/v1 PodSpec as far as weir needs it; ports of regular and sidecar containers. */
 struct wr_pod_spec {
 	const char *node; /* nodeName or NULL */
 	bool host_network;

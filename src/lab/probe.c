@@ -10,6 +10,8 @@
  * answer within the bound counts as denied. Flows that ought to be allowed get
  * a second, longer chance before that is said.
  */
+#include "lab/probe.h"
+
 #include <arpa/inet.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -27,7 +29,6 @@
 #include "base/cleanup.h"
 #include "lab/lab.h"
 #include "lab/netns.h"
-#include "lab/probe.h"
 #include "lab/run.h"
 
 #define FIRST_MS 400

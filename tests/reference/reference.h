@@ -6,8 +6,8 @@
  * Tests hold the engine against it, so it shares nothing with the engine: no
  * tables, no interned labels. NetworkPolicies are read as their author wrote
  * them (wr_policy.object), labels are compared as text, and everything is found
- * by looking at all there is. Policies without an object (the cluster-wide
- * tiers) are read from the world's own form.
+ * by looking at all there is. Only policies of the cluster-wide tiers, which no
+ * kind of object gives yet, are read from the world's own form.
  */
 #include "model/world.h"
 

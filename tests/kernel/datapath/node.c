@@ -27,12 +27,12 @@ static struct wr_cidr pod_cidrs[2];
 struct wr_datapath_opts opts = {.node = "n1", .pod_cidrs = pod_cidrs, .n_pod_cidrs = 2};
 struct events events;
 
-#define POD_OBJECT(name, node, ip4, ip6)                                                      \
+#define POD_OBJECT(name, node, ip4, ip6)                                                          \
 	"apiVersion: v1\nkind: Pod\nmetadata: {name: " name ", namespace: t, labels: {app: " name \
 	"}}\nspec: {nodeName: " node ", containers: [{name: m, image: i, ports: [{name: web, "    \
 	"containerPort: 80}]}]}\nstatus: {podIPs: [{ip: " ip4 "}, {ip: '" ip6 "'}]}\n---\n"
-#define NODE_OBJECT(name, ip4, ip6)                                                             \
-	"apiVersion: v1\nkind: Node\nmetadata: {name: " name "}\nstatus: {addresses: [{type: "  \
+#define NODE_OBJECT(name, ip4, ip6)                                                            \
+	"apiVersion: v1\nkind: Node\nmetadata: {name: " name "}\nstatus: {addresses: [{type: " \
 	"InternalIP, address: " ip4 "}, {type: InternalIP, address: '" ip6 "'}]}\n---\n"
 
 const char cluster[] = NODE_OBJECT("n1", HOST4, HOST6) NODE_OBJECT("n2", "192.0.2.9", "2001:db8::9")
@@ -131,7 +131,8 @@ static void make_pod(enum place pod)
 {
 	char dev = "?abc"[pod];
 	ip_batch(HOST,
-		 "link add v%c address ee:ee:ee:ee:ee:ee type veth peer name eth0 netns /proc/%d/fd/%d\n"
+		 "link add v%c address ee:ee:ee:ee:ee:ee type veth peer name eth0 netns "
+		 "/proc/%d/fd/%d\n"
 		 "link set v%c up\n"
 		 "addr add 169.254.1.1/32 dev v%c\n"
 		 "addr add fe80::1/64 dev v%c nodad\n"
@@ -189,7 +190,8 @@ const char *diags_text(void)
 	text[0] = '\0';
 	for (size_t i = 0; i < wr_diags_count(diags) && used < sizeof(text) - 1; i++) {
 		const struct wr_diag *d = wr_diags_at(diags, i);
-		int n = snprintf(text + used, sizeof(text) - used, "%s%s", i ? "; " : "", d->message);
+		int n = snprintf(text + used, sizeof(text) - used, "%s%s", i ? "; " : "",
+				 d->message);
 		used += n > 0 ? (size_t)n : 0;
 	}
 	return text;
@@ -197,7 +199,8 @@ const char *diags_text(void)
 
 void open_datapath(void)
 {
-	if (wr_cidr_parse(POD_CIDR4, &pod_cidrs[0]) < 0 || wr_cidr_parse(POD_CIDR6, &pod_cidrs[1]) < 0)
+	if (wr_cidr_parse(POD_CIDR4, &pod_cidrs[0]) < 0 ||
+	    wr_cidr_parse(POD_CIDR6, &pod_cidrs[1]) < 0)
 		FAIL("the pod ranges cannot be read");
 	opts.pin_dir = pin_dir;
 	enum place before = go(HOST);

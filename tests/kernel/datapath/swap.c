@@ -12,11 +12,12 @@
 #include "flood.h"
 
 /* Other classes, rows, prefixes in and around the addresses that send. */
-#define OTHERS                                                                                  \
-	POLICY("blocks", "r", "Ingress, Egress",                                                \
-	       "ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/30]}}]}], "    \
-	       "egress: [{to: [{ipBlock: {cidr: 10.1.0.1/32}}, {ipBlock: {cidr: 192.0.2.0/24}}]}]") \
-	POLICY("c-in", "c", "Ingress", "ingress: [{from: [{ipBlock: {cidr: 10.1.0.0/28}}]}]")   \
+#define OTHERS                                                                                \
+	POLICY("blocks", "r", "Ingress, Egress",                                              \
+	       "ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/30]}}]}], "  \
+	       "egress: [{to: [{ipBlock: {cidr: 10.1.0.1/32}}, {ipBlock: {cidr: "             \
+	       "192.0.2.0/24}}]}]")                                                           \
+	POLICY("c-in", "c", "Ingress", "ingress: [{from: [{ipBlock: {cidr: 10.1.0.0/28}}]}]") \
 	POLICY("a-in", "a", "Ingress", "ingress: [{from: [" PEER("b") "]}]")
 
 /* The cluster without pod c: its address is then one that no pod has claimed. */
@@ -73,8 +74,8 @@ static void check_read_back(const struct wr_program *p)
 		wr_side_ip(p, &d, &dst);
 		wr_evaluate(p, &src, &dst, 6, 80, &want);
 		wr_image_evaluate(img, &s, &d, 6, 80, &got);
-		CHECK(want.allow == got.allow, "%s to %s: engine %d, image %d", ips[i % 8], ips[i / 8],
-		      want.allow, got.allow);
+		CHECK(want.allow == got.allow, "%s to %s: engine %d, image %d", ips[i % 8],
+		      ips[i / 8], want.allow, got.allow);
 	}
 	wr_image_free(img);
 }
@@ -142,7 +143,8 @@ static void test_kill_while_opening(void)
 		apply_program(programs[0]);
 		attached += stats().links == 6;
 		expect_tcp(A, B4, 80, ALLOWED);
-		CHECK(tcp_try(A, B4, 81, 50, NULL) == -ETIMEDOUT, "not enforced after round %d", round);
+		CHECK(tcp_try(A, B4, 81, 50, NULL) == -ETIMEDOUT, "not enforced after round %d",
+		      round);
 		wr_datapath_close(dp);
 		dp = NULL;
 		if (round % 2)
@@ -161,11 +163,14 @@ static char *many_blocks(int n)
 	fputs(FLOOD_POLICIES("192.0.2.2/32"), f);
 	for (int i = 0; i < n; i++) {
 		if (i % 100 == 0)
-			fprintf(f, "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
-				   "metadata: {name: many-%d, namespace: t}\n"
-				   "spec: {podSelector: {matchLabels: {app: a}}, ingress: [\n", i);
-		fprintf(f, " {ports: [{port: %d}], from: [{ipBlock: {cidr: 20.%d.%d.0/24, "
-			   "except: [20.%d.%d.1/32]}}]},\n",
+			fprintf(f,
+				"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+				"metadata: {name: many-%d, namespace: t}\n"
+				"spec: {podSelector: {matchLabels: {app: a}}, ingress: [\n",
+				i);
+		fprintf(f,
+			" {ports: [{port: %d}], from: [{ipBlock: {cidr: 20.%d.%d.0/24, "
+			"except: [20.%d.%d.1/32]}}]},\n",
 			1000 + i, i / 250, i % 250, i / 250, i % 250);
 		if (i % 100 == 99 || i == n - 1)
 			fputs("]}\n---\n", f);

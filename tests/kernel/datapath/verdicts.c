@@ -22,9 +22,8 @@ static void test_nothing_applied(void)
 
 static void test_thin_line(void)
 {
-	const struct wr_program *p =
-		apply(DENY_INGRESS("deny", "b")
-			      POLICY("let-a", "b", "Ingress", "ingress: [{from: [" PEER("a") "]}]"));
+	const struct wr_program *p = apply(DENY_INGRESS("deny", "b") POLICY(
+		"let-a", "b", "Ingress", "ingress: [{from: [" PEER("a") "]}]"));
 	EQUAL(stats().generation, 1);
 	expect_tcp(C, B4, 80, DENIED);
 	const struct weir_event *e = find_event(C4, B4, 80);
@@ -83,7 +82,7 @@ static void test_egress_every_protocol(void)
 static void test_both_must_allow(void)
 {
 	apply(POLICY("to-b", "a", "Egress", "egress: [{to: [" PEER("b") "," PEER("c") "]}]")
-	      DENY_INGRESS("closed", "b"));
+		      DENY_INGRESS("closed", "b"));
 	expect_tcp(A, B4, 80, DENIED);
 	expect_tcp(A, C4, 80, ALLOWED);
 	const struct weir_event *e = find_event(A4, B4, 80);
@@ -98,8 +97,8 @@ static void test_ports(void)
 	static const struct {
 		uint16_t port;
 		bool tcp, udp;
-	} cases[] = {{80, true, false},	   {81, false, false},	 {53, false, true},
-		     {7999, false, false}, {8000, true, false},	 {8005, true, false},
+	} cases[] = {{80, true, false},    {81, false, false},   {53, false, true},
+		     {7999, false, false}, {8000, true, false},  {8005, true, false},
 		     {8010, true, false},  {8011, false, false}, {443, false, false}};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		expect_tcp(A, B4, cases[i].port, cases[i].tcp);
@@ -124,9 +123,10 @@ static void test_ip_blocks(void)
 	apply(POLICY("in", "b", "Ingress",
 		     "ingress: [{from: [{ipBlock: {cidr: 10.1.0.0/29, except: [10.1.0.1/32]}}, "
 		     "{ipBlock: {cidr: 'fd01::/64', except: ['fd01::1/128']}}]}]")
-	      POLICY("out", "c", "Egress",
-		     "egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [192.0.2.0/24]}}]},"
-		     "{to: [{ipBlock: {cidr: 192.0.2.2/32}}], ports: [{port: 443}]}]"));
+		      POLICY("out", "c", "Egress",
+			     "egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: "
+			     "[192.0.2.0/24]}}]},"
+			     "{to: [{ipBlock: {cidr: 192.0.2.2/32}}], ports: [{port: 443}]}]"));
 	expect_tcp(A, B4, 80, DENIED);
 	expect_tcp(C, B4, 80, ALLOWED);
 	expect_tcp(A, B6, 80, DENIED);
@@ -158,7 +158,7 @@ static void test_node(void)
 static void test_remote_pod(void)
 {
 	apply(POLICY("let-r", "b", "Ingress", "ingress: [{from: [" PEER("r") "]}]")
-	      DENY_INGRESS("closed", "r"));
+		      DENY_INGRESS("closed", "r"));
 	int fd = udp_socket(X, 2, 0);
 	struct addr from = addr_of(R4, 4444), to = addr_of(B4, 80);
 	enum place before = go(X);
@@ -179,7 +179,7 @@ static void send_sctp_init(enum place from, const char *dst, uint16_t port)
 	/* common header with CRC32c, INIT chunk */
 	unsigned char b[32] = {0x15, 0xb3, (unsigned char)(port >> 8), (unsigned char)port};
 	static const unsigned char init[20] = {1, 0, 0, 20, 0, 0, 0x12, 0x34, 0, 1,
-					       0, 0, 0, 1,  0, 1, 0,	0,    0, 1};
+					       0, 0, 0, 1,  0, 1, 0,    0,    0, 1};
 	uint32_t crc = 0xffffffff;
 	memcpy(b + 12, init, sizeof(init));
 	for (size_t i = 0; i < sizeof(b); i++) {
@@ -205,7 +205,8 @@ static void test_sctp(void)
 	send_sctp_init(A, B4, 81);
 	CHECK(poll(&p, 1, DENIED_MS) == 0, "a denied port was reached");
 	send_sctp_init(A, B4, 80);
-	CHECK(poll(&p, 1, ALLOWED_MS) == 1 && recv(rx, data, sizeof(data), 0) > 32 && data[23] == 80,
+	CHECK(poll(&p, 1, ALLOWED_MS) == 1 && recv(rx, data, sizeof(data), 0) > 32 &&
+		      data[23] == 80,
 	      "an allowed port was not reached");
 	expect_tcp(A, B4, 80, DENIED);
 	expect_udp(A, B4, 80, DENIED);
@@ -218,19 +219,27 @@ static void test_read_back(void)
 {
 	const struct wr_program *p = apply(
 		POLICY("in", "b", "Ingress",
-		       "ingress: [{from: [{ipBlock: {cidr: 10.1.0.0/29, except: [10.1.0.1/32]}}, " PEER("r")
-		       "], ports: [{port: 80}, {port: 8000, endPort: 8010}, {port: 5, protocol: SCTP}]}, "
-		       "{from: [" PEER("a") "]}]")
-		POLICY("out", "a", "Egress", "egress: [{to: [" PEER("b") "], ports: [{port: web}]}, "
-		       "{to: [{ipBlock: {cidr: '2001:db8::/32'}}, {ipBlock: {cidr: 8.8.8.0/24}}]}]")
-		POLICY("both", "c", "Ingress, Egress", "egress: [{}], ingress: [{ports: [{port: 443}]}]"));
-	static const char *const ips[] = {A4, B4, C4, R4, A6, B6, C6, X4, X6, HOST4, HOST6, "8.8.8.8",
-					  "8.8.9.8", "255.255.255.255", "::1", "0.0.0.0"};
+		       "ingress: [{from: [{ipBlock: {cidr: 10.1.0.0/29, except: "
+		       "[10.1.0.1/32]}}, " PEER("r") "], ports: [{port: 80}, {port: 8000, endPort: "
+						     "8010}, {port: 5, protocol: SCTP}]}, "
+						     "{from: [" PEER("a") "]}]")
+			POLICY("out", "a", "Egress",
+			       "egress: [{to: [" PEER(
+				       "b") "], ports: [{port: web}]}, "
+					    "{to: [{ipBlock: {cidr: '2001:db8::/32'}}, {ipBlock: "
+					    "{cidr: 8.8.8.0/24}}]}]")
+				POLICY("both", "c", "Ingress, Egress",
+				       "egress: [{}], ingress: [{ports: [{port: 443}]}]"));
+	static const char *const ips[] = {
+		A4,    B4,       C4,    R4,    A6,        B6,        C6,
+		X4,    X6,       HOST4, HOST6, "8.8.8.8", "8.8.9.8", "255.255.255.255",
+		"::1", "0.0.0.0"};
 	static const struct {
 		uint8_t proto;
 		uint16_t port;
-	} flows[] = {{6, 80}, {6, 79}, {6, 81}, {6, 8000}, {6, 8010}, {6, 8011}, {6, 443}, {6, 65535},
-		     {6, 0}, {17, 80}, {17, 53}, {1, 0}, {58, 0}, {132, 5}, {132, 6}, {47, 0}, {255, 0}};
+	} flows[] = {{6, 80},  {6, 79},    {6, 81},  {6, 8000}, {6, 8010}, {6, 8011},
+		     {6, 443}, {6, 65535}, {6, 0},   {17, 80},  {17, 53},  {1, 0},
+		     {58, 0},  {132, 5},   {132, 6}, {47, 0},   {255, 0}};
 	const size_t n = sizeof(ips) / sizeof(*ips);
 	struct wr_image *img;
 	CHECK(wr_image_read(pin_dir, diags, &img) == 0, "%s", diags_text());
@@ -253,10 +262,10 @@ static void test_read_back(void)
 			       want.dir[1].allow == got.dir[1].allow &&
 			       want.dir[0].author == got.dir[0].author &&
 			       want.dir[1].author == got.dir[1].author),
-		      "%s to %s proto %u port %u: engine %d/%d by %u/%u, image %d/%d by %u/%u", from, to,
-		      proto, port, want.dir[0].allow, want.dir[1].allow, want.dir[0].author,
-		      want.dir[1].author, got.dir[0].allow, got.dir[1].allow, got.dir[0].author,
-		      got.dir[1].author);
+		      "%s to %s proto %u port %u: engine %d/%d by %u/%u, image %d/%d by %u/%u",
+		      from, to, proto, port, want.dir[0].allow, want.dir[1].allow,
+		      want.dir[0].author, want.dir[1].author, got.dir[0].allow, got.dir[1].allow,
+		      got.dir[0].author, got.dir[1].author);
 	}
 	wr_image_free(img);
 }
