@@ -50,7 +50,11 @@ static __always_inline bool view_open(struct view *v)
 	return true;
 }
 
-static __always_inline __u32 slot4(__u32 ip)
+/*
+ * Functions that are not static are checked by the verifier once, not once
+ * for every way that leads to them: that makes loading fast.
+ */
+__noinline __u32 slot4(__u32 ip)
 {
 	struct weir_net4 net = {.len = 32};
 	struct weir_addr *a = bpf_map_lookup_elem(&addr4, &ip);
@@ -62,15 +66,17 @@ static __always_inline __u32 slot4(__u32 ip)
 	return a ? a->slot : WEIR_SLOT_WORLD4;
 }
 
-static __always_inline __u32 slot6(const struct ip *ip)
+__noinline __u32 slot6(const struct ip *ip)
 {
 	struct weir_net6 net = {.len = 128};
-	struct weir_addr *a = bpf_map_lookup_elem(&addr6, ip);
+	struct weir_addr *a;
 
-	if (!a) {
-		__builtin_memcpy(net.ip, ip, sizeof(net.ip));
+	if (!ip)
+		return WEIR_SLOT_WORLD6;
+	__builtin_memcpy(net.ip, ip, sizeof(net.ip));
+	a = bpf_map_lookup_elem(&addr6, net.ip);
+	if (!a)
 		a = bpf_map_lookup_elem(&net6, &net);
-	}
 	return a ? a->slot : WEIR_SLOT_WORLD6;
 }
 
@@ -82,32 +88,46 @@ static __always_inline struct weir_identity *identity(const struct view *v, cons
 	return c ? &c->id : NULL;
 }
 
-/*
- * The range of a port set that holds a key: the last that begins at or before
- * it. Binary search; a set has at most 2^24 ranges.
- */
+struct search {
+	const struct view *view;
+	__u32 set, n, key;
+	union weir_cell *found;
+};
+
+/* One step of a binary search among n ranges from set on; 1: done. */
+static long search_step(__u32 step __attribute__((unused)), struct search *s)
+{
+	__u32 half = s->n / 2;
+	union weir_cell *c;
+
+	if (!half)
+		return 1;
+	c = cell(s->view, s->set + half);
+	if (!c) {
+		s->found = NULL;
+		return 1;
+	}
+	if (c->range.first <= s->key) {
+		s->set += half;
+		s->n -= half;
+		s->found = c;
+	} else {
+		s->n = half;
+	}
+	return 0;
+}
+
+/* The range of a port set that holds a key: the last that begins at or before it. */
 static __always_inline struct weir_range *set_find(const struct view *v, __u32 set, __u32 key)
 {
-	union weir_cell *found = cell(v, set), *c;
-	__u32 n, half;
+	struct search s = {.view = v, .set = set, .key = key, .found = cell(v, set)};
 
-	if (!found)
+	if (!s.found)
 		return NULL;
-	n = found->range.count;
-	for (int i = 0; i < 25 && n > 1; i++) {
-		half = n / 2;
-		c = cell(v, set + half);
-		if (!c)
-			return NULL;
-		if (c->range.first <= key) {
-			set += half;
-			n -= half;
-			found = c;
-		} else {
-			n = half;
-		}
-	}
-	return &found->range;
+	s.n = s.found->range.count;
+	if (s.n > 1)
+		bpf_loop(25, search_step, &s, 0);
+	return s.found ? &s.found->range : NULL;
 }
 
 /* What a row says of a class of peers; row is not 0. NULL: damaged tables. */

@@ -66,7 +66,7 @@ static __always_inline bool is_news(const struct conn *c, bool allow, __u64 now,
 	return true;
 }
 
-static __noinline int report(const struct conn *c, const struct outcome *o)
+__noinline int report(const struct conn *c, const struct outcome *o)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct weir_event *e;

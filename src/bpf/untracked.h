@@ -142,7 +142,7 @@ static __always_inline bool guarded(const struct view *v, const struct conn *c, 
 	return true;
 }
 
-static __noinline int without_connection(struct bpf_nf_ctx *ctx, __u32 info)
+__noinline int without_connection(struct bpf_nf_ctx *ctx, __u32 info)
 {
 	struct outcome o = {.reason = info == IP_CT_UNTRACKED ? WEIR_R_UNTRACKED : WEIR_R_INVALID};
 	struct packet p = {0};

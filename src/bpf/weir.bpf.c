@@ -38,7 +38,7 @@ int judge_packet(struct bpf_nf_ctx *ctx)
 	__u64 since;
 
 	if (!(nfct & ~NFCT_INFO))
-		return without_connection(ctx, info);
+		return without_connection(ctx, info) == NF_ACCEPT ? NF_ACCEPT : NF_DROP;
 	ct = bpf_rdonly_cast((void *)(nfct & ~NFCT_INFO), types.nf_conn);
 	/* a connection that a helper expected (FTP data) is related, but new */
 	fresh = info == IP_CT_NEW || (related && (ct->status & IPS_EXPECTED));

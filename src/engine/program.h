@@ -32,9 +32,9 @@ struct wr_compile_opts {
 };
 
 /*
- * Compiles a world (takes a reference). prev: NULL or the program of an
- * earlier world, of which unchanged parts are reused (the result does not
- * depend on it). 0, -ENOMEM, -E2BIG past a bound of the tables.
+ * Compiles a world (takes a reference). prev: NULL or the program of an earlier
+ * world, a hint on which the result never depends (nothing is taken from it so
+ * far). 0, -ENOMEM, -E2BIG past a bound of the tables.
  */
 int wr_compile(struct wr_world *w, const struct wr_compile_opts *opts,
 	       const struct wr_program *prev, struct wr_program **out);

@@ -127,6 +127,17 @@ static uint32_t node_of(const struct ref *r, const struct ref_side *side)
 
 /* ---- peers ---- */
 
+/* Bit by bit: whether an address begins with a prefix. */
+static bool in_prefix(const struct wr_cidr *c, const struct wr_ip *ip)
+{
+	if (c->ip.family != ip->family)
+		return false;
+	for (unsigned bit = 0; bit < c->len; bit++)
+		if ((c->ip.b[bit / 8] ^ ip->b[bit / 8]) >> (7 - bit % 8) & 1)
+			return false;
+	return true;
+}
+
 static bool in_block(const struct question *q, const struct wr_cidr *cidr,
 		     const struct wr_cidr *except, size_t n)
 {
@@ -134,9 +145,9 @@ static bool in_block(const struct question *q, const struct wr_cidr *cidr,
 	if (!ip->family || (q->r->ipblocks_skip_pods && pod_of(q->r, q->peer)))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (wr_cidr_contains(&except[i], ip))
+		if (in_prefix(&except[i], ip))
 			return false;
-	return wr_cidr_contains(cidr, ip);
+	return in_prefix(cidr, ip);
 }
 
 /* A peer of a NetworkPolicy in namespace ns. */
