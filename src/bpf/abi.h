@@ -71,7 +71,7 @@ struct weir_net6 {
 /* Cell 0 of the image map: which half is in force. One 8-byte store changes it. */
 struct weir_image_head {
 	__u32 base;       /* cell at which the half begins */
-	__u32 generation; /* of this half; 0: nothing applied yet */
+	__u32 generation; /* of this half; counts from 1 */
 	__u32 half;       /* cells of one half */
 	__u32 pad;
 };
@@ -134,7 +134,7 @@ struct weir_config {
 	__u32 unknown_allow;  /* addresses flagged UNKNOWN are let through to ordinary judgement */
 	__u32 events_per_sec; /* bound per CPU; 0: no events */
 	__u32 events_allowed; /* events for allowed connections too */
-	__u32 pad;
+	__u32 applied;        /* 0: nothing was ever applied, everything is let through */
 	/* For user space only: */
 	__u64 writer;       /* the process that changed the maps last: a random number */
 	__s64 clock_offset; /* CLOCK_REALTIME - CLOCK_BOOTTIME at the last change, ns */

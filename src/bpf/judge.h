@@ -170,6 +170,10 @@ static __always_inline int judge_connection(struct bpf_nf_ctx *ctx, struct nf_co
 	__u32 which = WEIR_C_ALLOWED;
 	struct view v;
 
+	if (!config.applied) {
+		count(WEIR_C_UNRESTRICTED);
+		return NF_ACCEPT;
+	}
 	conn_read(&c, ct);
 	if (view_open(&v)) {
 		o.generation = v.generation;

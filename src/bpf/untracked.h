@@ -155,6 +155,10 @@ __noinline int without_connection(struct bpf_nf_ctx *ctx, __u32 info)
 			count(WEIR_C_NEIGHBOUR);
 			return NF_ACCEPT;
 		}
+		if (!config.applied) {
+			count(WEIR_C_NO_CT_PASS);
+			return NF_ACCEPT;
+		}
 		if (!view_open(&v)) {
 			o.reason = WEIR_R_NO_IMAGE;
 		} else if (!guarded(&v, &p.conn, &o.reason)) {

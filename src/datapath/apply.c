@@ -48,6 +48,11 @@ static int64_t clock_offset(void)
 	return (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME));
 }
 
+static bool has_image(const struct wr_datapath *dp)
+{
+	return dp->image.fd >= 0;
+}
+
 /*
  * Waits until no packet is judged by what was in force before the call: an
  * update of an array-of-maps returns after an RCU grace period.
@@ -71,7 +76,8 @@ int wr_datapath_take_over(struct wr_datapath *dp, struct wr_diags *diags)
 	wr_image_map_close(&dp->image);
 	wr_slots_free(&dp->slots);
 	int rc = wr_image_map_open(dp->maps.fd[WR_MAP_IMAGES], true, &dp->image);
-	if (rc < 0)
+	/* none yet, or one that nobody can read: the next apply makes another */
+	if (rc < 0 && rc != -ENOENT && rc != -EBADMSG)
 		return wr_dp_error(diags, rc, "cannot read the image in force");
 	rc = wr_addresses_each(&dp->maps, note_loaded, &dp->slots);
 	if (!rc)
@@ -79,7 +85,7 @@ int wr_datapath_take_over(struct wr_datapath *dp, struct wr_diags *diags)
 	if (rc < 0)
 		return wr_dp_error(diags, rc, "cannot read the addresses that are loaded");
 	/* whoever changed something last may have been killed before its fence */
-	rc = fence(dp);
+	rc = has_image(dp) ? fence(dp) : 0;
 	if (rc < 0)
 		return wr_dp_error(diags, rc, "cannot wait for packets under way");
 	dp->config->writer = dp->writer;
@@ -117,25 +123,33 @@ static union weir_cell *half_at(const struct wr_image_map *m, uint32_t base)
 	return m->cells + base;
 }
 
+static int create_image(uint64_t need, struct wr_image_map *out)
+{
+	if (need > WR_HALF_MAX)
+		return -E2BIG;
+	need += need / 2;
+	return wr_image_map_create(need > WR_HALF_MAX ? WR_HALF_MAX : (uint32_t)need, out);
+}
+
 /*
  * Makes room: for the new generation in the other half, and for the new slots
  * in the half in force. A larger map begins with a copy of what is in force.
+ * The first map of all is not in force before it has its first generation.
  */
 static int grow(struct wr_datapath *dp, const struct change *c)
 {
 	struct wr_image_map *m = &dp->image, larger;
-	const union weir_cell *now = half_at(m, wr_image_base(m));
 	uint64_t need = (uint64_t)c->layout.ids + c->plan.n_slots;
+	if (!has_image(dp))
+		return create_image(need, m);
+	const union weir_cell *now = half_at(m, wr_image_base(m));
 	uint64_t need_now = (uint64_t)now->half.ids + c->plan.n_slots;
 	uint32_t half = m->cells[0].head.half, zero = 0;
 	if (need_now > need)
 		need = need_now;
 	if (need <= half)
 		return 0;
-	if (need > WR_HALF_MAX)
-		return -E2BIG;
-	need += need / 2;
-	int rc = wr_image_map_create(need > WR_HALF_MAX ? WR_HALF_MAX : (uint32_t)need, &larger);
+	int rc = create_image(need, &larger);
 	if (rc < 0)
 		return rc;
 	memcpy(half_at(&larger, 1), now, (size_t)half * WEIR_CELL);
@@ -186,7 +200,8 @@ static bool is_same(const struct wr_datapath *dp, const struct change *c)
 	const struct wr_image_map *m = &dp->image;
 	const union weir_cell *now = half_at(m, wr_image_base(m)), *new = half_at(m, wr_image_spare(m));
 	size_t tables = c->layout.counts;
-	if (c->plan.n_add || c->plan.n_remove || !m->cells[0].head.generation)
+	if (c->plan.n_add || c->plan.n_remove || !m->cells[0].head.generation ||
+	    !dp->config->applied)
 		return false;
 	if (memcmp(&now->half, &new->half, sizeof(now->half)))
 		return false;
@@ -210,7 +225,11 @@ static int put_in_force(struct wr_datapath *dp, struct change *c)
 		next.generation = 1;
 	if (!dp->opts.keep_established)
 		dp->config->stricter_since = EVERY_PACKET;
+	bool first = !head->generation;
 	__atomic_store_n((uint64_t *)head, next.both, __ATOMIC_SEQ_CST);
+	if (first && bpf_map_update_elem(dp->maps.fd[WR_MAP_IMAGES], &zero, &dp->image.fd, BPF_ANY))
+		return -errno;
+	dp->config->applied = 1;
 	/* our judge may still stand beside one of another version of the ABI */
 	if (wr_jump_target(dp->jump_fd) != wr_prog_id(dp->judge_fd)) {
 		if (bpf_map_update_elem(dp->jump_fd, &zero, &dp->judge_fd, BPF_ANY) < 0)
@@ -323,5 +342,5 @@ uint64_t wr_datapath_apply_ns(const struct wr_datapath *dp)
 
 uint32_t wr_datapath_generation(const struct wr_datapath *dp)
 {
-	return dp->image.cells[0].head.generation;
+	return has_image(dp) ? dp->image.cells[0].head.generation : 0;
 }

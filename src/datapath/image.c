@@ -30,6 +30,8 @@ int wr_image_map_create(uint32_t half, struct wr_image_map *out)
 {
 	if (half > WR_HALF_MAX)
 		return -E2BIG;
+	if (half < WR_HALF_MIN)
+		half = WR_HALF_MIN;
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 	uint32_t n_cells = 1 + 2 * half;
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "image", sizeof(uint32_t), WEIR_CELL, n_cells,
@@ -44,7 +46,11 @@ int wr_image_map_create(uint32_t half, struct wr_image_map *out)
 		close(fd);
 		return rc;
 	}
+	const union weir_cell nothing = {
+		.half = {.ids = 2, .counts = 2, .n_slots = WEIR_SLOT_FIRST},
+	};
 	out->cells[0].head = (struct weir_image_head){.base = 1, .half = half};
+	out->cells[1] = nothing;
 	return 0;
 }
 

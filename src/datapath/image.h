@@ -22,9 +22,9 @@ struct wr_image_map {
 	size_t size;
 };
 
-/* A new map with an empty head, writable by this process. 0 or negative errno. */
+/* A new map of at least WR_HALF_MIN with nothing in it, writable. 0 or negative errno. */
 int wr_image_map_create(uint32_t half, struct wr_image_map *out);
-/* The map that is in force. */
+/* The map that is in force. -ENOENT: there is none; -EBADMSG: it is damaged. */
 int wr_image_map_open(int images_fd, bool writable, struct wr_image_map *out);
 void wr_image_map_close(struct wr_image_map *m);
 

@@ -5,8 +5,8 @@
  * Steps are in an order that lets the next open repair whatever a killed one
  * left: what is not complete is not in force and is made again. The attached
  * program drops everything while the program array is empty, so the array gets
- * its judge, and the judge an image that allows everything, before the first
- * hook is attached.
+ * its judge before the first hook is attached; the judge lets everything
+ * through until its configuration says that something has been applied.
  */
 #include <bpf/libbpf.h>
 #include <dirent.h>
@@ -135,21 +135,6 @@ static int dup_fd(int fd)
 	return copy < 0 ? -errno : copy;
 }
 
-/* An image of which every look-up says "allowed", generation 0. */
-static int put_first_image(int images_fd)
-{
-	struct wr_image_map m;
-	int rc = wr_image_map_create(WR_HALF_MIN, &m);
-	if (rc < 0)
-		return rc;
-	m.cells[1].half = (struct weir_half_head){.ids = 2, .counts = 2, .n_slots = 2};
-	m.cells[1 + WR_HALF_MIN].half = m.cells[1].half;
-	uint32_t zero = 0;
-	rc = bpf_map_update_elem(images_fd, &zero, &m.fd, BPF_ANY) < 0 ? -errno : 0;
-	wr_image_map_close(&m);
-	return rc;
-}
-
 static int pin_maps(struct wr_datapath *dp, struct bpf_object *obj, struct wr_diags *diags)
 {
 	char path[WR_PIN_PATH];
@@ -229,11 +214,6 @@ static int load(struct wr_datapath *dp, struct wr_diags *diags)
 		rc = wr_object_load(obj, diags);
 	if (!rc && new_maps)
 		rc = pin_maps(dp, obj, diags);
-	if (!rc && new_maps) {
-		rc = put_first_image(dp->maps.fd[WR_MAP_IMAGES]);
-		if (rc < 0)
-			wr_dp_error(diags, rc, "cannot make the first image");
-	}
 	if (!rc)
 		rc = keep_judge(dp, obj, diags);
 	if (!rc && new_frame)

@@ -41,10 +41,18 @@ static int open_maps(const char *pin_dir, struct wr_diags *diags, int *lock, str
 	return 0;
 }
 
-static int copy_half(const struct wr_maps *maps, struct wr_image *img)
+static int copy_half(const struct wr_maps *maps, bool applied, struct wr_image *img)
 {
 	struct wr_image_map m;
 	int rc = wr_image_map_open(maps->fd[WR_MAP_IMAGES], false, &m);
+	if (rc == -ENOENT && !applied) {
+		/* two empty identities: nothing is restricted */
+		img->n_cells = 4;
+		img->cells = calloc(img->n_cells, WEIR_CELL);
+		if (img->cells)
+			img->cells[0].half.ids = 2;
+		return img->cells ? 0 : -ENOMEM;
+	}
 	if (rc < 0)
 		return rc;
 	const struct weir_image_head head = m.cells[0].head;
@@ -92,11 +100,11 @@ int wr_image_read(const char *pin_dir, struct wr_diags *diags, struct wr_image *
 	WR_CLEANUP(image) struct wr_image *img = calloc(1, sizeof(*img));
 	if (img)
 		img->by_key = wr_map_new();
-	rc = img && img->by_key ? copy_half(&maps, img) : -ENOMEM;
+	rc = img && img->by_key ? read_config(&maps, &config) : -ENOMEM;
+	if (!rc)
+		rc = copy_half(&maps, config.applied, img);
 	if (!rc)
 		rc = wr_addresses_each(&maps, note_address, img);
-	if (!rc)
-		rc = read_config(&maps, &config);
 	wr_maps_close(&maps);
 	if (rc < 0)
 		return wr_dp_error(diags, rc, "cannot read the image in force");
@@ -281,7 +289,7 @@ static int image_stats(const struct wr_maps *maps, struct wr_image_stats *s)
 	struct wr_image_map m;
 	int rc = wr_image_map_open(maps->fd[WR_MAP_IMAGES], false, &m);
 	if (rc < 0)
-		return rc;
+		return rc == -ENOENT ? 0 : rc;
 	const struct weir_image_head *head = &m.cells[0].head;
 	const union weir_cell *half = m.cells + head->base;
 	s->generation = head->generation;
@@ -328,16 +336,17 @@ int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n)
 	struct wr_image_map m;
 	wr_maps_init(&maps);
 	int rc = open_maps(pin_dir, NULL, &lock, &maps);
-	if (!rc)
-		rc = wr_image_map_open(maps.fd[WR_MAP_IMAGES], false, &m);
-	wr_maps_close(&maps);
 	if (rc < 0)
 		return rc;
+	rc = wr_image_map_open(maps.fd[WR_MAP_IMAGES], false, &m);
+	wr_maps_close(&maps);
+	memset(counts, 0, n * sizeof(*counts));
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
 	const union weir_cell *half = m.cells + wr_image_base(&m);
 	const __u64 *table = half[half->half.counts].count;
 	uint64_t authors = half->half.n_authors;
 	uint64_t room = ((uint64_t)half->half.ids - half->half.counts) * 2;
-	memset(counts, 0, n * sizeof(*counts));
 	for (uint64_t shard = 0; shard < WEIR_SHARDS && (shard + 1) * authors <= room; shard++)
 		for (uint32_t i = 0; i < n && i < authors; i++)
 			counts[i] += __atomic_load_n(&table[shard * authors + i], __ATOMIC_RELAXED);
