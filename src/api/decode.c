@@ -222,6 +222,16 @@ static int decode_list(struct decoding *dc, const struct wr_value *v, const char
 	return rc;
 }
 
+/* A policy that kubectl would refuse must not count as one of the kinds that are left out. */
+static int no_version(struct decoding *dc, const struct wr_value *v)
+{
+	struct wr_path path = WR_KEY(NULL, "apiVersion");
+	wr_dec_error(&dc->d, v->mark, &path, "a NetworkPolicy must say its apiVersion");
+	wr_diag_advise(dc->d.diags, "write apiVersion: networking.k8s.io/v1");
+	dc->any_failed = true;
+	return 0;
+}
+
 static bool is_list(const struct wr_value *v, const char *kind)
 {
 	size_t n = strlen(kind);
@@ -236,6 +246,8 @@ static int decode_value(struct decoding *dc, const struct wr_value *v, const cha
 	const char *kind = text_of(v, "kind"), *api_version = text_of(v, "apiVersion");
 	kind = kind ? kind : item_kind;
 	api_version = api_version ? api_version : item_version;
+	if (kind && !api_version && !strcmp(kind, "NetworkPolicy"))
+		return no_version(dc, v);
 	if (!kind || !api_version)
 		return skip(dc, kind ? kind : "(no kind)");
 	if (is_list(v, kind))
