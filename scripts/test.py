@@ -1,24 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the tests of weir, one phase after the other, and counts.
+"""Runs the tests and counts them.
 
-    scripts/test.py [PHASE...] [--fuzz-seconds N]      no phase: all of them
-    scripts/test.py list                               names of the phases
+    scripts/test.py [PHASE]... [--fuzz-seconds N]     PHASE "list" names them
 
-Every test or suite is one line as it goes ("ok", "FAIL" with its output,
-"skip" with its reason). The last line is "N passed, N failed, N skipped"; the
-status is 0 only when nothing failed and something ran.
-
-How the tests are written:
-  - Meson tests (tests/**/meson.build) belong to the phase that their suite is
-    named after. The cases of a cmocka program count one each.
-  - Scripts print a line "ok NAME", "FAIL NAME ..." or "skip NAME reason" for
-    each test; what follows a FAIL line is its output. They get WEIR, the
-    program, and WEIR_BUILD, its build folder, in the environment.
-Every test has its own process group and a bound in time.
+Every phase gives (kind, name, text) results as they come; the last line is
+exactly "N passed, N failed, N skipped". A phase that cannot run here is one
+skip with its reason, never a silent pass. Exit status 1 when anything failed
+or when nothing passed.
 """
 import argparse
-import concurrent.futures
+import glob
 import json
 import os
 import pathlib
@@ -28,444 +20,209 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PLAIN = ROOT / 'build'
-ASAN = ROOT / 'build-asan'
-FUZZ = ROOT / 'build-fuzz'
-JOBS = max(2, os.cpu_count() or 2)
-DEADLINE = time.monotonic() + 24 * 60  # of the whole run; past it everything is cut short
-OUTPUT_MAX = 6000  # characters of a failure that are shown
-
-SANITIZER_ENV = {
-    'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=0:exitcode=99:detect_stack_use_after_return=1',
-    'LSAN_OPTIONS': 'exitcode=99:print_suppressions=0',
-    'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1:exitcode=99',
-}
+PLAIN, ASAN = ROOT / 'build', ROOT / 'build-asan'
+CORPUS = ROOT.parent / 'shared' / 'corpus'
+FUZZ_ROOMS = ['base', 'input', 'api', 'model', 'engine']
+SANITIZER = re.compile(r'ERROR: (Address|Leak)Sanitizer|runtime error:|LeakSanitizer: detected')
+ENV = dict(os.environ, ASAN_OPTIONS='detect_leaks=1:abort_on_error=0',
+           UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1', NO_COLOR='1')
 
 
-class Tally:
-    """Counts, and the lines that the reader sees."""
-
+class Counts:
     def __init__(self):
-        self.passed = self.failed = self.skipped = 0
+        self.n = {'ok': 0, 'FAIL': 0, 'skip': 0}
 
-    def total(self):
-        return self.passed + self.failed + self.skipped
-
-    def line(self, text):
-        print(text, flush=True)
-
-    def ok(self, name, count=1, note=''):
-        self.passed += count
-        self.line(f'ok    {name}{note}')
-
-    def fail(self, name, output='', count=1):
-        self.failed += count
-        self.line(f'FAIL  {name}')
-        text = output.strip()
-        if len(text) > OUTPUT_MAX:
-            text = text[:OUTPUT_MAX // 2] + '\n  [...]\n' + text[-OUTPUT_MAX // 2:]
-        for line in text.splitlines():
-            self.line('      | ' + line)
-
-    def skip(self, name, reason, count=1):
-        self.skipped += count
-        self.line(f'skip  {name}: {reason}')
+    def add(self, kind, name, text=''):
+        self.n[kind] += 1
+        first, _, rest = text.partition('\n')
+        print(f'{kind:4} {name}' + (f': {first}' if first else ''), flush=True)
+        if rest:
+            print('\n'.join('     | ' + line for line in rest.splitlines()[-60:]), flush=True)
 
 
-class Done:
-    """What came of a process: status (None: out of time) and all that it wrote."""
-
-    def __init__(self, status, output):
-        self.status, self.output = status, output
-
-
-def end_group(child):
-    """Ends a process and its children: first asked, so that scripts take away what they made."""
-    for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, None)):
-        try:
-            os.killpg(child.pid, number)
-            child.wait(timeout=patience)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            pass
+def run(argv, seconds, **more):
+    """Output and exit status of a program that is ended with all its children at its time."""
+    proc = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            stdin=subprocess.DEVNULL, start_new_session=True, cwd=ROOT,
+                            **{'env': ENV, **more})
+    try:
+        out, _ = proc.communicate(timeout=seconds)
+        return out.decode(errors='replace'), proc.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(proc.pid, signal.SIGKILL)
+        out, _ = proc.communicate()
+        return out.decode(errors='replace') + f'\nno end after {seconds} s', -1
 
 
-def run(command, seconds, env=None, stdin=None, cwd=ROOT):
-    """Runs a command in a process group of its own, which is gone afterwards."""
-    environment = dict(os.environ, **SANITIZER_ENV, **(env or {}))
-    with tempfile.TemporaryFile() as out:
-        try:
-            child = subprocess.Popen([str(part) for part in command], cwd=cwd, env=environment,
-                                     stdin=stdin or subprocess.DEVNULL, stdout=out,
-                                     stderr=subprocess.STDOUT, start_new_session=True)
-        except OSError as error:
-            return Done(127, f'{command[0]}: {error}')
-        status = None
-        seconds = max(5, min(seconds, DEADLINE - time.monotonic()))
-        try:
-            status = child.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:  # an interrupt, too
-            if status is None:
-                end_group(child)
-        out.seek(0)
-        text = out.read().decode('utf-8', 'replace')
-    if status is None:
-        text += f'\n[stopped after {seconds:.0f} s]'
-    return Done(status, text)
-
-
-# ---- building ----
-
-def configure(folder, options, env=None):
+def build(folder, *options):
     if not (folder / 'build.ninja').exists():
-        return run(['meson', 'setup', folder, *options], 120, env)
-    return run(['meson', 'configure', folder, *options], 60, env)
+        out, status = run(['meson', 'setup', folder, *options], 300)
+        if status:
+            sys.exit(f'meson setup failed:\n{out}')
+    out, status = run(['ninja', '-C', folder], 1200)
+    if status:
+        sys.exit(f'the build failed:\n{out[-8000:]}')
 
 
-def build(tally, folder, options, env=None, seconds=600):
-    """True when the folder is built; a failure is reported."""
-    name = f'build/{folder.name}'
-    for step in (lambda: configure(folder, options, env),
-                 lambda: run(['ninja', '-C', folder], seconds, env)):
-        result = step()
-        if result.status != 0:
-            lines = [l for l in result.output.splitlines() if not re.match(r'\[\d+/\d+\]', l)]
-            tally.fail(name, '\n'.join(lines))
-            return False
-    tally.line(f'built {folder.name}')
-    return True
+def lines_protocol(counts, phase, argv, seconds):
+    """For programs that print "ok NAME", "FAIL NAME why" and "skip NAME reason"."""
+    out, status = run(argv, seconds)
+    seen = failed = 0
+    for kind, name, text in re.findall(r'^(ok|FAIL|skip) +([^\s:]+)[: ]*(.*)$', out, re.M):
+        counts.add(kind, f'{phase}/{name}', text)
+        seen += 1
+        failed += kind == 'FAIL'
+    if (status and not failed) or not seen:
+        counts.add('FAIL', f'{phase}/{pathlib.Path(str(argv[0])).name}',
+                   f'exit status {status}, {seen} results\n{out}')
 
 
-class Builds:
-    """The build folders, each made when it is first asked for."""
-
-    def __init__(self, tally):
-        self.tally = tally
-        self.made = {}
-
-    def _get(self, folder, *args, **kwargs):
-        if folder not in self.made:
-            self.made[folder] = build(self.tally, folder, *args, **kwargs)
-        return self.made[folder]
-
-    def plain(self):
-        return self._get(PLAIN, ['-Dtests=enabled'])
-
-    def asan(self):
-        return self._get(ASAN, ['-Dtests=enabled', '-Db_sanitize=address,undefined',
-                                '-Db_lundef=false'])
-
-    def fuzz(self):
-        return self._get(FUZZ, ['-Dtests=disabled', '-Dfuzz=true', '-Db_sanitize=address,undefined',
-                                '-Db_lundef=false', '-Dc_args=-fsanitize=fuzzer-no-link'],
-                         env={'CC': 'clang'})
+def unit_programs(folder):
+    """(name, command) of the unit tests that a build folder has."""
+    out, status = run(['meson', 'introspect', '--tests', folder], 60)
+    tests = [] if status else json.loads(out)
+    return [(t['name'], t['cmd']) for t in tests if any(s.endswith('unit') for s in t['suite'])]
 
 
-# ---- results of test programs ----
-
-CMOCKA = re.compile(r'^\[\s+(OK|FAILED|SKIPPED)\s+\] ?(.*)$', re.M)
-SCRIPT = re.compile(r'^(ok|FAIL|skip)\s+(\S+)[ \t:]*(.*)$')
-
-
-def report_cmocka(tally, name, done):
-    """One cmocka program: its cases count, a line for the program."""
-    verdicts = {'OK': [], 'FAILED': [], 'SKIPPED': []}
-    for verdict, case in CMOCKA.findall(done.output):
-        if not case.startswith(tuple('0123456789')):  # the summary has numbers there
-            verdicts[verdict].append(case)
-    passed, failed, skipped = (len(set(verdicts[v])) for v in ('OK', 'FAILED', 'SKIPPED'))
-    if done.status == 77:
-        tally.skip(name, (done.output.strip().splitlines() or ['it says so'])[-1])
-    elif done.status != 0:
-        tally.passed += passed
-        tally.fail(name, done.output or f'status {done.status}', max(1, failed))
-    elif skipped:
-        tally.passed += passed
-        reasons = [l for l in done.output.splitlines() if l.lower().startswith('skip')]
-        tally.skip(name, reasons[0] if reasons else ', '.join(sorted(set(verdicts['SKIPPED']))),
-                   skipped)
-    else:
-        tally.ok(name, max(1, passed), f' ({passed})' if passed else '')
+def phase_unit(counts, _):
+    for name, command in unit_programs(ASAN):
+        out, status = run(command, 300)
+        for case in re.findall(r'^\[       OK \] (.*)$', out, re.M):
+            counts.add('ok', f'unit/{name}/{case}')
+        bad = set(re.findall(r'^\[  FAILED  \] (\w+)$', out, re.M))
+        for case in sorted(bad):
+            counts.add('FAIL', f'unit/{name}/{case}', 'see below\n' + out)
+        if status and not bad:
+            counts.add('FAIL', f'unit/{name}', f'exit status {status}\n{out}')
 
 
-def report_script(tally, name, done):
-    """A script's lines; one that prints none counts as one test by its status."""
-    current, seen, failed = None, 0, 0
-    blocks = []
-    for line in done.output.splitlines():
-        found = SCRIPT.match(line)
-        if found:
-            seen += 1
-            current = [found.group(1), found.group(2), found.group(3), []]
-            blocks.append(current)
-        elif current:
-            current[3].append(line)
-    for verdict, test, rest, lines in blocks:
-        if not test.startswith(name.split('/')[0]):
-            test = f'{name}/{test}'
-        if verdict == 'ok':
-            tally.ok(test, 1, f' {rest}' if rest else '')
-        elif verdict == 'skip':
-            tally.skip(test, rest or 'no reason given')
-        else:
-            failed += 1
-            tally.fail(test, '\n'.join(filter(None, [rest, *lines])))
-    last = (done.output.strip().splitlines() or [''])[-1]
-    if not seen:
-        if done.status == 0:
-            tally.ok(name)
-        elif done.status == 77:
-            tally.skip(name, last or 'it says so')
-        else:
-            tally.fail(name, done.output or f'status {done.status}')
-    elif done.status not in (0, 77) and not failed:
-        # it broke off: what it did not get to is not counted as passed
-        tally.fail(name, f'status {done.status}\n' + '\n'.join(done.output.splitlines()[-30:]))
-
-
-def meson_tests(folder, suite):
-    done = run(['meson', 'introspect', '--tests', folder], 60)
-    for test in json.loads(done.output):
-        suites = {s.split(':')[-1] for s in test['suite']}
-        if suite in suites:
-            yield test
-
-
-def run_meson_tests(tally, folder, suite, seconds, wrap=(), prefix='', env=None):
-    """All tests of a suite, two at a time. The number that there were."""
-    tests = sorted(meson_tests(folder, suite), key=lambda t: t['name'])
-
-    def one(test):
-        bound = min(seconds, test['timeout'] if test['timeout'] > 0 else seconds) if not wrap else seconds
-        return test, run([*wrap, *test['cmd']], bound,
-                         dict(test['env'], WEIR=str(folder / 'weir'), WEIR_BUILD=str(folder), **(env or {})),
-                         cwd=test['workdir'] or ROOT)
-
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for test, done in pool.map(one, tests):
-            name = prefix + (test['name'] if '/' in test['name'] else f'{suite}/{test["name"]}')
-            if any(SCRIPT.match(line) for line in done.output.splitlines()):
-                report_script(tally, name, done)
-            else:
-                report_cmocka(tally, name, done)
-    return len(tests)
-
-
-def scripts_in(folder, pattern='*'):
-    base = ROOT / 'tests' / folder
-    return sorted(p for p in base.rglob(pattern)
-                  if p.suffix in ('.py', '.sh') and p.is_file() and os.access(p, os.X_OK))
-
-
-def run_script(tally, path, folder, seconds, env=None):
-    name = str(path.relative_to(ROOT / 'tests').with_suffix(''))
-    name = name[:-len('/run')] if name.endswith('/run') else name
-    done = run([path], seconds, dict({'WEIR': str(folder / 'weir'), 'WEIR_BUILD': str(folder)},
-                                     **(env or {})))
-    report_script(tally, name, done)
-
-
-# ---- the phases ----
-
-def phase_style(tally, builds, args):
-    folder = PLAIN if builds.plain() else None
-    command = [ROOT / 'scripts/check-style.py']
-    if folder:
-        command += ['--tidy', folder]
-    done = run(command, 300)
-    by_rule = {}
-    for line in done.output.splitlines():
-        found = re.match(r'\S+:\d+: (S\d+): ', line)
-        if found:
-            by_rule.setdefault(found.group(1), []).append(line)
-    passed_over = re.findall(r'check-style: (S\d+) passed over: (.*)', done.output)
-    if done.status not in (0, 1):
-        tally.fail('style/check', done.output)
-        return
-    rules = sorted(set(re.findall(r'"""(S\d+)|and (S\d+)"""', (ROOT / 'scripts/check-style.py').read_text())))
-    names = sorted({a or b for a, b in rules}, key=lambda r: int(r[1:]))
-    for rule in names:
-        reasons = [why for which, why in passed_over if which == rule]
-        if rule in by_rule:
-            tally.fail(f'style/{rule}', '\n'.join(by_rule[rule]))
-        elif reasons or (rule == 'S16' and not folder):
-            tally.skip(f'style/{rule}', (reasons or ['no build folder'])[0])
-        else:
-            tally.ok(f'style/{rule}')
-    run_script(tally, ROOT / 'tests/style/run.py', PLAIN, 120)
-
-
-def phase_unit(tally, builds, args):
-    if builds.asan():
-        run_meson_tests(tally, ASAN, 'unit', 120)
-
-
-def phase_valgrind(tally, builds, args):
+def phase_valgrind(counts, _):
     if not shutil.which('valgrind'):
-        tally.skip('valgrind', 'valgrind is not installed')
-    elif builds.plain():
-        wrap = ['valgrind', '--quiet', '--error-exitcode=98', '--leak-check=full',
-                '--show-leak-kinds=definite,indirect', '--errors-for-leak-kinds=definite,indirect']
-        run_meson_tests(tally, PLAIN, 'unit', 180, wrap, 'valgrind/', {'WEIR_SLOW': '1'})
-
-
-def phase_golden(tally, builds, args):
-    if builds.asan():
-        for path in scripts_in('golden', 'run.py'):
-            run_script(tally, path, ASAN, 180)
-
-
-def phase_bogons(tally, builds, args):
-    """Inputs that once broke it, or might: never a crash, and a status that it documents."""
-    base = ROOT / 'tests/bogons'
-    files = sorted(p for p in base.rglob('*')
-                   if p.is_file() and p.parent != base and p.suffix != '.md')
-    if not files or not builds.asan():
+        counts.add('skip', 'valgrind', 'valgrind is not installed')
         return
-    weir = ASAN / 'weir'
-    examples = ROOT / 'examples/recipes/02-limit-to-an-app'
-
-    def one(path):
-        target = path.relative_to(base).parts[0]
-        driver = FUZZ / 'tests/fuzz' / f'fuzz_{target}'
-        if target == 'flows':
-            commands = [[weir, 'eval', '-f', examples, '--flows', path]]
-        elif (ROOT / 'tests/fuzz' / f'fuzz_{target}.c').exists() and driver.exists():
-            commands = [[driver, path]]
-        else:
-            commands = [[weir, 'list', '-f', path], [weir, 'describe', '-f', path]]
-        for command in commands:
-            done = run(command, 60)
-            if done.status not in (0, 1, 2):
-                return path, f'status {done.status}: {" ".join(map(str, command))}\n{done.output}'
-        return path, None
-
-    if any((ROOT / 'tests/fuzz' / f'fuzz_{d.name}.c').exists() for d in base.iterdir() if d.is_dir()):
-        builds.fuzz()
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for path, problem in pool.map(one, files):
-            name = 'bogons/' + str(path.relative_to(base))
-            if problem:
-                tally.fail(name, problem)
-            else:
-                tally.ok(name)
+    for name, command in unit_programs(PLAIN):
+        out, status = run(['valgrind', '-q', '--error-exitcode=9', '--leak-check=full', *command], 600)
+        counts.add('FAIL' if status else 'ok', f'valgrind/{name}',
+                   f'exit status {status}\n{out}' if status else '')
 
 
-def phase_property(tally, builds, args):
-    if builds.asan():
-        run_meson_tests(tally, ASAN, 'property', 300)
-        for path in scripts_in('property'):
-            run_script(tally, path, ASAN, 300)
+def phase_style(counts, _):
+    out, status = run(['scripts/check-style.py'], 300)
+    counts.add('FAIL' if status else 'ok', 'style/rules', 'broken\n' + out if status else '')
+    out, status = run(['tests/style/run.py'], 120)
+    counts.add('FAIL' if status else 'ok', 'style/the-checks-themselves',
+               'broken\n' + out if status else '')
 
 
-def phase_corpus(tally, builds, args):
-    corpus = ROOT.parent / 'shared/corpus'
-    scripts = scripts_in('corpus')
-    if not corpus.is_dir():
-        for path in scripts:
-            tally.skip('corpus/' + path.stem, 'the recorded oracles (../shared/corpus) are not here')
-    elif builds.plain():
-        for path in scripts:
-            run_script(tally, path, PLAIN, 300)
+def phase_golden(counts, _):
+    if (ROOT / 'tests/golden/run.py').exists():
+        lines_protocol(counts, 'golden', ['tests/golden/run.py', ASAN / 'weir'], 600)
 
 
-def phase_examples(tally, builds, args):
-    if builds.asan():
-        run_script(tally, ROOT / 'tests/examples/run.py', ASAN, 180)
+def phase_examples(counts, _):
+    if (ROOT / 'tests/examples/run.py').exists():
+        lines_protocol(counts, 'examples', ['tests/examples/run.py', ASAN / 'weir'], 300)
 
 
-def phase_fuzz(tally, builds, args):
-    sources = sorted((ROOT / 'tests/fuzz').glob('fuzz_*.c'))
-    if not sources:
+def phase_bogons(counts, _):
+    for path in sorted(p for p in (ROOT / 'tests/bogons').rglob('*') if p.is_file()):
+        bad = ''
+        for argv in (['list', '-f', path], ['describe', '-f', path],
+                     ['eval', '-f', path, '--from', 'a/b', '--to', 'a/c', '--port', '1']):
+            out, status = run([ASAN / 'weir', *argv], 120)
+            if status not in (0, 1, 2) or SANITIZER.search(out):
+                bad = f'weir {argv[0]}: exit status {status}\n{out}'
+        counts.add('FAIL' if bad else 'ok', f'bogons/{path.relative_to(ROOT / "tests/bogons")}', bad)
+
+
+def phase_property(counts, _):
+    for program in sorted(glob.glob(f'{ASAN}/tests/property/test_*')):
+        if os.path.isfile(program) and os.access(program, os.X_OK):
+            out, status = run([program], 600)
+            counts.add('FAIL' if status else 'ok', f'property/{os.path.basename(program)}',
+                       f'exit status {status}\n{out}' if status else '')
+
+
+def phase_corpus(counts, _):
+    scripts = sorted(glob.glob(str(ROOT / 'tests/corpus/*.py')))
+    if scripts and not CORPUS.is_dir():
+        counts.add('skip', 'corpus', 'the recorded oracles are not beside this checkout')
         return
+    for script in scripts:
+        lines_protocol(counts, 'corpus', [script, PLAIN / 'weir'], 900)
+
+
+def fuzz_sources(target):
+    rooms = FUZZ_ROOMS + (['datapath/event_read.c'] if 'event' in target else [])
+    out = []
+    for room in rooms:
+        path = ROOT / 'src' / room
+        out += [path] if path.suffix == '.c' else sorted(path.glob('*.c'))
+    return out
+
+
+def phase_fuzz(counts, args):
     if not shutil.which('clang'):
-        for path in sources:
-            tally.skip(f'fuzz/{path.stem}', 'clang is not installed')
+        counts.add('skip', 'fuzz', 'clang is not installed')
         return
-    if not builds.fuzz():
-        return
-
-    def one(source):
-        driver = FUZZ / 'tests/fuzz' / source.stem
-        seeds = [p for p in (source.parent / 'corpus' / source.stem[5:],
-                             ROOT / 'tests/bogons' / source.stem[5:]) if p.is_dir()]
-        dictionary = source.with_suffix('.dict')
-        with tempfile.TemporaryDirectory() as found:
-            command = [driver, f'-max_total_time={args.fuzz_seconds}', '-timeout=10',
-                       '-rss_limit_mb=1500', '-print_final_stats=1', f'-artifact_prefix={FUZZ}/',
-                       *([f'-dict={dictionary}'] if dictionary.exists() else []), found, *seeds]
-            return source.stem, run(command, args.fuzz_seconds + 90)
-
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for name, done in pool.map(one, sources):
-            runs = re.search(r'number_of_executed_units:\s*(\d+)', done.output)
-            if done.status == 0 and runs and int(runs.group(1)) > 0:
-                tally.ok(f'fuzz/{name}', 1, f' ({runs.group(1)} inputs, {args.fuzz_seconds} s)')
-            else:
-                tally.fail(f'fuzz/{name}', done.output)
-
-
-def phase_kernel(tally, builds, args):
-    if not builds.plain():
-        return
-    run_meson_tests(tally, PLAIN, 'kernel', 300)
-    for path in scripts_in('kernel'):
-        if path.name.startswith('test_') or path.stem == 'run':
-            run_script(tally, path, PLAIN, 420)
+    folder = ROOT / 'build-fuzz'
+    folder.mkdir(exist_ok=True)
+    for source in sorted((ROOT / 'tests/fuzz').glob('fuzz_*.c')):
+        name, program = source.stem, folder / source.stem
+        out, status = run(['clang', '-g', '-O1', '-std=gnu17', '-D_GNU_SOURCE', '-Isrc',
+                           '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all',
+                           source, *fuzz_sources(name), '-lyaml', '-lm', '-o', program], 600)
+        if status:
+            counts.add('FAIL', f'fuzz/{name}', f'does not build\n{out}')
+            continue
+        seeds = ROOT / 'tests/fuzz/seeds' / name.removeprefix('fuzz_')
+        words = ROOT / 'tests/fuzz' / (name.removeprefix('fuzz_') + '.dict')
+        with tempfile.TemporaryDirectory() as work:
+            out, status = run([program, *([f'-dict={words}'] if words.exists() else []), f'-max_total_time={args.fuzz_seconds}', '-max_len=65536',
+                               '-rss_limit_mb=4096', '-timeout=20', f'-artifact_prefix={work}/', work,
+                               *([seeds] if seeds.is_dir() else [])], args.fuzz_seconds + 120)
+        runs = re.findall(r'Done (\d+) runs', out)
+        if status or not runs:
+            counts.add('FAIL', f'fuzz/{name}', f'exit status {status}\n{out}')
+        else:
+            counts.add('ok', f'fuzz/{name}', f'{runs[0]} runs')
 
 
-def phase_docs(tally, builds, args):
-    if builds.plain():
-        run_script(tally, ROOT / 'tests/docs/run.py', PLAIN, 180)
+def phase_kernel(counts, _):
+    """Scripts, and the test programs that the plain build made."""
+    programs = [p for p in sorted(PLAIN.glob('tests/kernel/*/*test')) if os.access(p, os.X_OK)]
+    scripts = sorted((ROOT / 'tests/kernel').rglob('*.py'))
+    for path in programs + scripts:
+        name = f'kernel/{path.parent.name}/{path.stem}'
+        if os.geteuid():
+            counts.add('skip', name, 'needs root')
+        else:
+            lines_protocol(counts, name, [path, PLAIN / 'weir'] if path in scripts else [path], 900)
 
 
-PHASES = {
-    'style': phase_style,
-    'unit': phase_unit,
-    'valgrind': phase_valgrind,
-    'golden': phase_golden,
-    'bogons': phase_bogons,
-    'property': phase_property,
-    'corpus': phase_corpus,
-    'examples': phase_examples,
-    'docs': phase_docs,
-    'fuzz': phase_fuzz,
-    'kernel': phase_kernel,
-}
+PHASES = {name[6:]: fn for name, fn in list(globals().items()) if name.startswith('phase_')}
 
 
 def main():
-    parser = argparse.ArgumentParser(description='runs the tests of weir')
+    parser = argparse.ArgumentParser()
     parser.add_argument('phases', nargs='*', metavar='PHASE')
     parser.add_argument('--fuzz-seconds', type=int, default=30)
     args = parser.parse_args()
     if args.phases == ['list']:
         print('\n'.join(PHASES))
         return 0
-    unknown = [name for name in args.phases if name not in PHASES]
+    unknown = [p for p in args.phases if p not in PHASES]
     if unknown:
-        parser.error(f'no phase {unknown[0]} ({", ".join(PHASES)})')
-
-    tally = Tally()
-    builds = Builds(tally)
-    for name, phase in PHASES.items():
-        if args.phases and name not in args.phases:
-            continue
-        started, before = time.monotonic(), tally.total()
-        tally.line(f'==== {name}')
-        try:
-            phase(tally, builds, args)
-        except Exception as error:  # a broken phase is a failure, not the end of the run
-            tally.fail(name, f'{type(error).__name__}: {error}')
-        if tally.total() == before:
-            tally.fail(name, 'no test was found')
-        tally.line(f'---- {name}: {time.monotonic() - started:.0f} s')
-    print(f'{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped', flush=True)
-    return 1 if tally.failed or not tally.passed else 0
+        sys.exit(f'no phase {unknown[0]}; there are: {" ".join(PHASES)}')
+    build(PLAIN)
+    build(ASAN, '-Db_sanitize=address,undefined', '-Db_lundef=false')
+    counts = Counts()
+    for name in args.phases or PHASES:
+        PHASES[name](counts, args)
+    print('%(ok)d passed, %(FAIL)d failed, %(skip)d skipped' % counts.n)
+    return 1 if counts.n['FAIL'] or not counts.n['ok'] else 0
 
 
 if __name__ == '__main__':

@@ -21,14 +21,15 @@
  *
  * A half, in cells (all offsets count from its first cell):
  *
- *	0    weir_half_head: where the parts lie
- *	1    weir_half_extent: how large they are
+ *	0    weir_half_head
+ *	1    weir_half_extent
  *	     rows, ceil(n_classes / 4) cells each
  *	     port sets
  *	     verdicts by author, WEIR_SHARDS rows of n_authors u64
- *	     identities by slot, to the end of the half
+ *	     room
+ *	     identities: slot 0 in the last cell, slot 1 in the one before it, ...
  *
- * The identities come last, so that slots can be added to a half in force.
+ * So slots can be added to a half in force.
  */
 #include <linux/types.h>
 
@@ -77,10 +78,10 @@ struct weir_image_head {
 };
 
 struct weir_half_head {
-	__u32 ids;    /* offset of the first identity */
 	__u32 counts; /* offset of the verdicts by author */
 	__u32 n_authors;
 	__u32 n_slots; /* identities that were written with the generation */
+	__u32 tables;  /* cells of all but the identities */
 };
 
 /* For user space only. */
@@ -90,6 +91,9 @@ struct weir_half_extent {
 	__u32 sets; /* offset of the first port set */
 	__u32 pad;
 };
+
+/* Offset of a slot's identity in a half of so many cells. */
+#define WEIR_IDENTITY(half, slot) ((half)-1 - (slot))
 
 #define WEIR_CLASS_BITS 28
 #define WEIR_CLASS_MAX ((1u << WEIR_CLASS_BITS) - 1)

@@ -15,7 +15,7 @@ struct ip {
 struct view {
 	void *image;
 	__u32 base, generation;
-	__u32 ids, counts, n_authors;
+	__u32 half;
 };
 
 static __always_inline union weir_cell *cell(const struct view *v, __u32 offset)
@@ -41,12 +41,7 @@ static __always_inline bool view_open(struct view *v)
 	in_force = *(volatile __u64 *)&c->head;
 	v->base = (__u32)in_force;
 	v->generation = in_force >> 32;
-	c = cell(v, 0);
-	if (!c)
-		return false;
-	v->ids = c->half.ids;
-	v->counts = c->half.counts;
-	v->n_authors = c->half.n_authors;
+	v->half = c->head.half;
 	return true;
 }
 
@@ -83,10 +78,14 @@ __noinline __u32 slot6(const struct ip *ip)
 static __always_inline struct weir_identity *identity(const struct view *v, const struct ip *ip,
 						      bool ipv4)
 {
-	union weir_cell *c = cell(v, v->ids + (ipv4 ? slot4(ip->word[0]) : slot6(ip)));
+	__u32 slot = ipv4 ? slot4(ip->word[0]) : slot6(ip);
+	union weir_cell *c = cell(v, WEIR_IDENTITY(v->half, slot));
 
 	return c ? &c->id : NULL;
 }
+
+/* A set covers 2^24 keys. */
+#define WEIR_SEARCH_STEPS 24
 
 struct search {
 	const struct view *view;
@@ -95,7 +94,7 @@ struct search {
 };
 
 /* One step of a binary search among n ranges from set on; 1: done. */
-static long search_step(__u32 step __attribute__((unused)), struct search *s)
+static __always_inline long search(struct search *s)
 {
 	__u32 half = s->n / 2;
 	union weir_cell *c;
@@ -117,7 +116,15 @@ static long search_step(__u32 step __attribute__((unused)), struct search *s)
 	return 0;
 }
 
-/* The range of a port set that holds a key: the last that begins at or before it. */
+static long search_step(__u32 step __attribute__((unused)), struct search *s)
+{
+	return search(s);
+}
+
+/*
+ * The range of a port set that holds a key: the last that begins at or before
+ * it. Most sets are found without a loop: they have four ranges or fewer.
+ */
 static __always_inline struct weir_range *set_find(const struct view *v, __u32 set, __u32 key)
 {
 	struct search s = {.view = v, .set = set, .key = key, .found = cell(v, set)};
@@ -125,8 +132,8 @@ static __always_inline struct weir_range *set_find(const struct view *v, __u32 s
 	if (!s.found)
 		return NULL;
 	s.n = s.found->range.count;
-	if (s.n > 1)
-		bpf_loop(25, search_step, &s, 0);
+	if (!search(&s) && !search(&s) && s.n > 1)
+		bpf_loop(WEIR_SEARCH_STEPS, search_step, &s, 0);
 	return s.found ? &s.found->range : NULL;
 }
 
@@ -145,13 +152,13 @@ static __always_inline struct weir_range *row_find(const struct view *v, __u32 r
 
 static __always_inline void count_author(const struct view *v, __u32 author)
 {
-	__u32 shard = bpf_get_smp_processor_id() % WEIR_SHARDS;
-	__u32 n = shard * v->n_authors + author;
-	union weir_cell *c;
+	__u32 shard = bpf_get_smp_processor_id() % WEIR_SHARDS, n;
+	union weir_cell *c = cell(v, 0);
 
-	if (author >= v->n_authors)
+	if (!c || author >= c->half.n_authors)
 		return;
-	c = cell(v, v->counts + n / 2);
+	n = shard * c->half.n_authors + author;
+	c = cell(v, c->half.counts + n / 2);
 	if (c)
 		__sync_fetch_and_add(&c->count[n & 1], 1);
 }

@@ -9,39 +9,36 @@
  */
 #include "report.h"
 
+/* Ports are 0 where the protocol has none. */
 static __always_inline __u32 port_key(__u8 proto, __u16 port)
 {
-	bool ports = proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
-
-	return (__u32)proto << 16 | (ports ? port : 0);
+	return (__u32)proto << 16 | port;
 }
 
 static __always_inline void conn_read(struct conn *c, struct nf_conn *ct)
 {
-	struct nf_conntrack_tuple *orig = &ct->tuplehash[0].tuple, *reply = &ct->tuplehash[1].tuple;
-
-	c->ipv4 = orig->src.l3num == PF_INET;
-	c->proto = orig->dst.protonum;
-	c->src.word[0] = orig->src.u3.all[0];
-	c->dst.word[0] = reply->src.u3.all[0];
+	c->ipv4 = ct->tuplehash[ORIGINAL].tuple.src.l3num == PF_INET;
+	c->proto = ct->tuplehash[ORIGINAL].tuple.dst.protonum;
+	c->src.word[0] = ct->tuplehash[ORIGINAL].tuple.src.u3.all[0];
+	c->dst.word[0] = ct->tuplehash[REPLY].tuple.src.u3.all[0];
 	if (!c->ipv4) {
-		c->src.word[1] = orig->src.u3.all[1];
-		c->src.word[2] = orig->src.u3.all[2];
-		c->src.word[3] = orig->src.u3.all[3];
-		c->dst.word[1] = reply->src.u3.all[1];
-		c->dst.word[2] = reply->src.u3.all[2];
-		c->dst.word[3] = reply->src.u3.all[3];
+		c->src.word[1] = ct->tuplehash[ORIGINAL].tuple.src.u3.all[1];
+		c->src.word[2] = ct->tuplehash[ORIGINAL].tuple.src.u3.all[2];
+		c->src.word[3] = ct->tuplehash[ORIGINAL].tuple.src.u3.all[3];
+		c->dst.word[1] = ct->tuplehash[REPLY].tuple.src.u3.all[1];
+		c->dst.word[2] = ct->tuplehash[REPLY].tuple.src.u3.all[2];
+		c->dst.word[3] = ct->tuplehash[REPLY].tuple.src.u3.all[3];
 	}
-	if (port_key(c->proto, 1) & 1) {
-		c->sport = bpf_ntohs(orig->src.u.all);
-		c->dport = bpf_ntohs(reply->src.u.all);
+	if (has_ports(c->proto)) {
+		c->sport = bpf_ntohs(ct->tuplehash[ORIGINAL].tuple.src.u.all);
+		c->dport = bpf_ntohs(ct->tuplehash[REPLY].tuple.src.u.all);
 	}
 }
 
 static __always_inline bool same_ip(const struct ip *a, const struct ip *b)
 {
-	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) |
-		 (a->word[2] ^ b->word[2]) | (a->word[3] ^ b->word[3]));
+	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
+		 (a->word[3] ^ b->word[3]));
 }
 
 /*
@@ -66,15 +63,15 @@ static __always_inline bool judge_row(const struct view *v, __u32 dir, __u32 row
 		return false;
 	}
 	o->author[dir] = r->author;
-	if (!o->rejudged)
+	if (o->counted)
 		count_author(v, r->author);
 	return r->allow;
 }
 
 /* Egress of the source and ingress of the destination; a row of 0 restricts nothing. */
 static __always_inline bool judge_rows(const struct view *v, const struct weir_identity *src,
-				       const struct weir_identity *dst, __u32 egress,
-				       __u32 ingress, __u32 key, struct outcome *o)
+				       const struct weir_identity *dst, __u32 egress, __u32 ingress,
+				       __u32 key, struct outcome *o)
 {
 	return (!egress || judge_row(v, WEIR_EGRESS, egress, dst->class, key, o)) &&
 	       (!ingress || judge_row(v, WEIR_INGRESS, ingress, src->class, key, o));
@@ -105,7 +102,7 @@ static __always_inline bool judge_reversed(const struct view *v, const struct co
 					   const struct weir_identity *src,
 					   const struct weir_identity *dst, struct outcome *o)
 {
-	struct outcome back = {.reason = WEIR_R_PICKUP, .rejudged = true};
+	struct outcome back = {.reason = WEIR_R_PICKUP};
 
 	if (judge_rows(v, dst, src, dst->row[WEIR_EGRESS], src->row[WEIR_INGRESS],
 		       port_key(c->proto, c->sport), &back))
@@ -175,13 +172,14 @@ static __always_inline int judge_connection(struct bpf_nf_ctx *ctx, struct nf_co
 		return NF_ACCEPT;
 	}
 	conn_read(&c, ct);
+	o.counted = !(ct->status & IPS_CONFIRMED);
 	if (view_open(&v)) {
 		o.generation = v.generation;
 		o.allow = judge(&v, &c, ct, &o, &which);
 	}
 	if (o.allow) {
 		count(rejudged ? WEIR_C_REJUDGED : which);
-		if (!rejudged && which != WEIR_C_NODE && !(ct->status & IPS_CONFIRMED))
+		if (o.counted && which != WEIR_C_NODE)
 			report(&c, &o);
 		return NF_ACCEPT;
 	}

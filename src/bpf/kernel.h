@@ -37,10 +37,23 @@
 #define IP_CT_RELATED_REPLY 4
 #define IP_CT_UNTRACKED 7
 
+/* Directions of a connection's two tuples. */
+#define ORIGINAL 0
+#define REPLY 1
+
 #define IPS_EXPECTED (1ul << 0)
 #define IPS_CONFIRMED (1ul << 3)
 
 #define IP_CT_TCP_FLAG_BE_LIBERAL 0x08
+
+struct sk_buff;
+struct nf_hook_state;
+
+/* The program's argument: part of the interface, the same on every kernel. */
+struct bpf_nf_ctx {
+	const struct nf_hook_state *state;
+	struct sk_buff *skb;
+};
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -51,11 +64,6 @@ struct sk_buff {
 struct nf_hook_state {
 	__u8 hook;
 	__u8 pf;
-};
-
-struct bpf_nf_ctx {
-	const struct nf_hook_state *state;
-	struct sk_buff *skb;
 };
 
 union nf_inet_addr {

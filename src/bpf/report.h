@@ -18,10 +18,16 @@ struct conn {
 	bool ipv4;
 };
 
+static __always_inline bool has_ports(__u8 proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+}
+
 struct outcome {
 	__u32 generation;
 	__u32 author[2];
 	bool allow, rejudged;
+	bool counted; /* the first packet of a connection: counts for its authors */
 	__u8 denied_by;
 	__u8 reason;
 };

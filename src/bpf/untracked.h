@@ -89,8 +89,7 @@ static __always_inline bool parse(struct bpf_nf_ctx *ctx, struct packet *p)
 	ok = p->conn.ipv4 ? parse_ipv4(&skb, p) : parse_ipv6(&skb, p);
 	if (!ok || !p->has_l4 || bpf_dynptr_read(h, sizeof(h), &skb, p->l4, 0))
 		return ok;
-	if (p->conn.proto == IPPROTO_TCP || p->conn.proto == IPPROTO_UDP ||
-	    p->conn.proto == IPPROTO_SCTP) {
+	if (has_ports(p->conn.proto)) {
 		p->conn.sport = h[0] << 8 | h[1];
 		p->conn.dport = h[2] << 8 | h[3];
 	}

@@ -19,8 +19,7 @@ static __always_inline __u64 started(struct nf_conn *ct)
 
 	if (!ext || !bpf_core_enum_value_exists(enum nf_ct_ext_id, NF_CT_EXT_TSTAMP))
 		return 0;
-	offset = *((__u8 *)&ext->offset +
-		   bpf_core_enum_value(enum nf_ct_ext_id, NF_CT_EXT_TSTAMP));
+	offset = *((__u8 *)&ext->offset + bpf_core_enum_value(enum nf_ct_ext_id, NF_CT_EXT_TSTAMP));
 	if (!offset)
 		return 0;
 	t = bpf_rdonly_cast((void *)ext + offset, types.nf_conn_tstamp);

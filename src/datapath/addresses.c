@@ -100,7 +100,8 @@ static int each_of(int fd, enum wr_map_index map, struct chunk *c, wr_address_fn
 
 int wr_addresses_each(const struct wr_maps *maps, wr_address_fn fn, void *ctx)
 {
-	WR_CLEANUP(free) struct chunk *c = malloc(sizeof(*c));
+	WR_CLEANUP(free)
+	struct chunk *c = malloc(sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	int rc = 0;
@@ -143,7 +144,8 @@ static int change(int fd, enum wr_map_index map, const struct wr_plan *plan, boo
 
 static int change_all(const struct wr_maps *maps, const struct wr_plan *plan, bool add)
 {
-	WR_CLEANUP(free) struct chunk *c = malloc(sizeof(*c));
+	WR_CLEANUP(free)
+	struct chunk *c = malloc(sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	int rc = 0;

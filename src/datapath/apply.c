@@ -113,8 +113,9 @@ static int prepare(struct wr_datapath *dp, const struct wr_program *p, struct ch
 	if (!rc)
 		rc = wr_wanted_collect(&dp->opts, p, &c->layout, &c->wanted);
 	if (!rc)
-		rc = wr_plan_make(&dp->slots, c->wanted.list.items, c->wanted.list.n, c->wanted.world,
-				  dp->opts.pod_cidrs, dp->opts.n_pod_cidrs, &c->plan);
+		rc = wr_plan_make(&dp->slots, c->wanted.list.items, c->wanted.list.n,
+				  c->wanted.world, dp->opts.pod_cidrs, dp->opts.n_pod_cidrs,
+				  &c->plan);
 	return rc;
 }
 
@@ -139,11 +140,11 @@ static int create_image(uint64_t need, struct wr_image_map *out)
 static int grow(struct wr_datapath *dp, const struct change *c)
 {
 	struct wr_image_map *m = &dp->image, larger;
-	uint64_t need = (uint64_t)c->layout.ids + c->plan.n_slots;
+	uint64_t need = (uint64_t)c->layout.tables + c->plan.n_slots;
 	if (!has_image(dp))
 		return create_image(need, m);
 	const union weir_cell *now = half_at(m, wr_image_base(m));
-	uint64_t need_now = (uint64_t)now->half.ids + c->plan.n_slots;
+	uint64_t need_now = (uint64_t)now->half.tables + c->plan.n_slots;
 	uint32_t half = m->cells[0].head.half, zero = 0;
 	if (need_now > need)
 		need = need_now;
@@ -152,7 +153,10 @@ static int grow(struct wr_datapath *dp, const struct change *c)
 	int rc = create_image(need, &larger);
 	if (rc < 0)
 		return rc;
-	memcpy(half_at(&larger, 1), now, (size_t)half * WEIR_CELL);
+	uint32_t slots = half - now->half.tables;
+	memcpy(half_at(&larger, 1), now, (size_t)now->half.tables * WEIR_CELL);
+	memcpy(wr_image_identity(&larger, 1, slots - 1),
+	       wr_image_identity(m, wr_image_base(m), slots - 1), (size_t)slots * WEIR_CELL);
 	larger.cells[0].head.generation = m->cells[0].head.generation;
 	if (bpf_map_update_elem(dp->maps.fd[WR_MAP_IMAGES], &zero, &larger.fd, BPF_ANY) < 0) {
 		rc = -errno;
@@ -167,12 +171,13 @@ static int grow(struct wr_datapath *dp, const struct change *c)
 /* Step 1. */
 static int add_addresses(struct wr_datapath *dp, const struct change *c)
 {
-	union weir_cell *now = half_at(&dp->image, wr_image_base(&dp->image));
-	union weir_cell *ids = now + now->half.ids;
+	const struct wr_image_map *m = &dp->image;
+	uint32_t now = wr_image_base(m);
 	for (size_t i = 0; i < c->plan.items.n; i++) {
 		const struct wr_plan_item *item = &c->plan.items.items[i];
 		if (item->wanted && !item->loaded)
-			ids[item->slot].id = ids[item->cover].id;
+			*wr_image_identity(m, now, item->slot) = *wr_image_identity(m, now,
+										    item->cover);
 	}
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return wr_addresses_add(&dp->maps, &c->plan);
@@ -181,16 +186,17 @@ static int add_addresses(struct wr_datapath *dp, const struct change *c)
 /* Step 2. */
 static void write_half(struct wr_datapath *dp, const struct wr_program *p, const struct change *c)
 {
-	union weir_cell *half = half_at(&dp->image, wr_image_spare(&dp->image));
-	union weir_cell *ids = half + c->layout.ids;
-	wr_layout_write(&c->layout, p, c->plan.n_slots, half);
-	memset(ids, 0, (size_t)c->plan.n_slots * WEIR_CELL);
-	ids[WEIR_SLOT_WORLD4].id = c->wanted.world[0];
-	ids[WEIR_SLOT_WORLD6].id = c->wanted.world[1];
+	const struct wr_image_map *m = &dp->image;
+	uint32_t base = wr_image_spare(m);
+	wr_layout_write(&c->layout, p, c->plan.n_slots, half_at(m, base));
+	memset(wr_image_identity(m, base, c->plan.n_slots - 1), 0,
+	       (size_t)c->plan.n_slots * WEIR_CELL);
+	wr_image_identity(m, base, WEIR_SLOT_WORLD4)->id = c->wanted.world[0];
+	wr_image_identity(m, base, WEIR_SLOT_WORLD6)->id = c->wanted.world[1];
 	for (size_t i = 0; i < c->plan.items.n; i++) {
 		const struct wr_plan_item *item = &c->plan.items.items[i];
 		if (item->slot != WR_SLOT_NONE)
-			ids[item->slot].id = item->id;
+			wr_image_identity(m, base, item->slot)->id = item->id;
 	}
 }
 
@@ -198,7 +204,8 @@ static void write_half(struct wr_datapath *dp, const struct wr_program *p, const
 static bool is_same(const struct wr_datapath *dp, const struct change *c)
 {
 	const struct wr_image_map *m = &dp->image;
-	const union weir_cell *now = half_at(m, wr_image_base(m)), *new = half_at(m, wr_image_spare(m));
+	uint32_t base = wr_image_base(m), spare = wr_image_spare(m), last = c->plan.n_slots - 1;
+	const union weir_cell *now = half_at(m, base), *new = half_at(m, spare);
 	size_t tables = c->layout.counts;
 	if (c->plan.n_add || c->plan.n_remove || !m->cells[0].head.generation ||
 	    !dp->config->applied)
@@ -206,7 +213,7 @@ static bool is_same(const struct wr_datapath *dp, const struct change *c)
 	if (memcmp(&now->half, &new->half, sizeof(now->half)))
 		return false;
 	return !memcmp(now + 1, new + 1, (tables - 1) * WEIR_CELL) &&
-	       !memcmp(now + c->layout.ids, new + c->layout.ids,
+	       !memcmp(wr_image_identity(m, base, last), wr_image_identity(m, spare, last),
 		       (size_t)c->plan.n_slots * WEIR_CELL);
 }
 
@@ -276,7 +283,8 @@ static int finish(struct wr_datapath *dp, const struct change *c)
  */
 static int check_conntrack(const struct wr_datapath *dp, struct wr_diags *diags)
 {
-	WR_CLEANUP(fd) int home = -1;
+	WR_CLEANUP(fd)
+	int home = -1;
 	if (wr_netns_cookie() != dp->netns) {
 		home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 		if (home < 0 || setns(dp->netns_fd, CLONE_NEWNET) < 0)
@@ -297,7 +305,8 @@ static int apply(struct wr_datapath *dp, const struct wr_program *p, struct chan
 	if (!rc)
 		rc = add_addresses(dp, c);
 	if (rc == -E2BIG || rc == -ENOSPC)
-		return wr_dp_error(diags, -E2BIG, "the policies and addresses do not fit into an image");
+		return wr_dp_error(diags, -E2BIG,
+				   "the policies and addresses do not fit into an image");
 	if (rc < 0)
 		return wr_dp_error(diags, rc, "cannot load the policies");
 	write_half(dp, p, c);

@@ -23,18 +23,18 @@ struct wr_datapath_opts {
 	const struct wr_cidr *pod_cidrs;
 	uint32_t n_pod_cidrs;
 	bool unknown_pods_allow;
-	bool keep_established; /* leave live connections alone when policies get stricter */
-	bool evaluate_every;   /* judge every packet: no clock involved (else timestamp mode) */
-	bool no_allowed_events; /* events for denied connections only */
+	bool keep_established;   /* leave live connections alone when policies get stricter */
+	bool evaluate_every;     /* judge every packet: no clock involved (else timestamp mode) */
+	bool no_allowed_events;  /* events for denied connections only */
 	uint32_t events_per_sec; /* bound per CPU; 0: 1000 */
 };
 
 /* One feature of the kernel that the datapath needs. */
 struct wr_feature {
-	const char *name;    /* "netfilter program" */
-	const char *needs;   /* "Linux 6.4, CONFIG_NETFILTER_BPF_LINK" */
+	const char *name;  /* "netfilter program" */
+	const char *needs; /* "Linux 6.4, CONFIG_NETFILTER_BPF_LINK" */
 	bool found;
-	const char *error;   /* strerror text of the probe where not found */
+	const char *error; /* strerror text of the probe where not found */
 };
 
 /* Probes the running kernel; *n features in static storage. 0 when all were found, else -ENOTSUP. */
@@ -82,7 +82,7 @@ struct wr_image_stats {
 	uint64_t memory;          /* bytes of all maps, as far as the kernel tells */
 	uint64_t counters[WEIR_C_MAX];
 	struct weir_config config;
-	uint32_t links; /* hooks that are attached, of 6 */
+	uint32_t links;      /* hooks that are attached, of 6 */
 	bool conntrack_kept; /* the nft table is there */
 };
 int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_image_stats *out);

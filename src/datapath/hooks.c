@@ -83,7 +83,8 @@ static int attach(int entry_fd, const struct wr_hook *hook)
 static bool is_attached(const char *dir, const struct wr_hook *hook, int entry_fd, int *fresh)
 {
 	struct link_info info;
-	WR_CLEANUP(fd) int fd = wr_pin_get(dir, hook->pin);
+	WR_CLEANUP(fd)
+	int fd = wr_pin_get(dir, hook->pin);
 	if (fd < 0 || link_info(fd, &info) < 0 || info.pf != hook->pf || info.hook != hook->hook)
 		return false;
 	int rc = wr_link_create(entry_fd, hook->pf, hook->hook, info.priority);
@@ -97,7 +98,8 @@ static bool is_attached(const char *dir, const struct wr_hook *hook, int entry_f
 static int ensure(const char *dir, const struct wr_hook *hook, int entry_fd)
 {
 	char path[WR_PIN_PATH];
-	WR_CLEANUP(fd) int fd = -1;
+	WR_CLEANUP(fd)
+	int fd = -1;
 	if (!wr_pin_path(path, dir, hook->pin))
 		return -ENAMETOOLONG;
 	if (is_attached(dir, hook, entry_fd, &fd))
@@ -128,7 +130,8 @@ uint32_t wr_hooks_count(const char *dir)
 	uint32_t n = 0;
 	for (int i = 0; i < WR_HOOKS; i++) {
 		struct link_info info;
-		WR_CLEANUP(fd) int fd = wr_pin_get(dir, wr_hooks[i].pin);
+		WR_CLEANUP(fd)
+		int fd = wr_pin_get(dir, wr_hooks[i].pin);
 		n += fd >= 0 && !link_info(fd, &info) && info.pf == wr_hooks[i].pf &&
 		     info.hook == wr_hooks[i].hook;
 	}

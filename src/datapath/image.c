@@ -47,7 +47,7 @@ int wr_image_map_create(uint32_t half, struct wr_image_map *out)
 		return rc;
 	}
 	const union weir_cell nothing = {
-		.half = {.ids = 2, .counts = 2, .n_slots = WEIR_SLOT_FIRST},
+		.half = {.counts = 2, .n_slots = WEIR_SLOT_FIRST, .tables = 2},
 	};
 	out->cells[0].head = (struct weir_image_head){.base = 1, .half = half};
 	out->cells[1] = nothing;
@@ -63,8 +63,8 @@ static bool head_is_sane(const struct wr_image_map *m)
 	if (h->base != 1 && h->base != 1 + h->half)
 		return false;
 	const struct weir_half_head *half = &m->cells[h->base].half;
-	return half->ids <= h->half && half->n_slots <= h->half - half->ids &&
-	       half->counts <= half->ids;
+	return half->tables <= h->half && half->n_slots <= h->half - half->tables &&
+	       half->counts <= half->tables;
 }
 
 int wr_image_map_open(int images_fd, bool writable, struct wr_image_map *out)
@@ -99,6 +99,11 @@ void wr_image_map_close(struct wr_image_map *m)
 	if (m->fd >= 0)
 		close(m->fd);
 	*m = (struct wr_image_map){.fd = -1};
+}
+
+union weir_cell *wr_image_identity(const struct wr_image_map *m, uint32_t base, uint32_t slot)
+{
+	return m->cells + base + WEIR_IDENTITY(m->cells[0].head.half, slot);
 }
 
 uint32_t wr_image_base(const struct wr_image_map *m)
@@ -148,7 +153,7 @@ int wr_layout_plan(const struct wr_program *p, struct wr_layout *out)
 		wr_layout_free(&l);
 		return -E2BIG;
 	}
-	l.ids = (uint32_t)at;
+	l.tables = (uint32_t)at;
 	*out = l;
 	return 0;
 }
@@ -192,11 +197,11 @@ static void write_sets(const struct wr_layout *l, const struct wr_program *p, un
 void wr_layout_write(const struct wr_layout *l, const struct wr_program *p, uint32_t n_slots,
 		     union weir_cell *half)
 {
-	half[0].half = (struct weir_half_head){l->ids, l->counts, l->n_authors, n_slots};
+	half[0].half = (struct weir_half_head){l->counts, l->n_authors, n_slots, l->tables};
 	half[1].extent = (struct weir_half_extent){l->n_classes, l->rows, l->sets, 0};
 	write_rows(l, p, half);
 	write_sets(l, p, half);
-	memset(half + l->counts, 0, (size_t)(l->ids - l->counts) * WEIR_CELL);
+	memset(half + l->counts, 0, (size_t)(l->tables - l->counts) * WEIR_CELL);
 }
 
 struct weir_identity wr_layout_identity(const struct wr_layout *l, const struct wr_identity *id,

@@ -17,7 +17,7 @@
 struct wr_image_map {
 	int fd; /* -1: none */
 	uint32_t id;
-	uint32_t n_cells; /* 1 + two halves */
+	uint32_t n_cells;       /* 1 + two halves */
 	union weir_cell *cells; /* mapped */
 	size_t size;
 };
@@ -28,6 +28,9 @@ int wr_image_map_create(uint32_t half, struct wr_image_map *out);
 int wr_image_map_open(int images_fd, bool writable, struct wr_image_map *out);
 void wr_image_map_close(struct wr_image_map *m);
 
+/* Cell of the half that begins at base where a slot's identity is. */
+union weir_cell *wr_image_identity(const struct wr_image_map *m, uint32_t base, uint32_t slot);
+
 /* Base of the half in force, and of the other one. */
 uint32_t wr_image_base(const struct wr_image_map *m);
 uint32_t wr_image_spare(const struct wr_image_map *m);
@@ -35,9 +38,10 @@ uint32_t wr_image_spare(const struct wr_image_map *m);
 /* Where the parts of a program lie in a half. */
 struct wr_layout {
 	uint32_t n_classes, n_authors;
-	uint32_t row_cells;            /* of one row */
-	uint32_t rows, sets, counts, ids; /* offsets; ids is also the cells before the identities */
-	uint32_t *set_at;              /* port set number to offset; owned */
+	uint32_t row_cells;          /* of one row */
+	uint32_t rows, sets, counts; /* offsets */
+	uint32_t tables;             /* cells of all but the identities */
+	uint32_t *set_at;            /* port set number to offset; owned */
 };
 
 /* 0, -ENOMEM, -E2BIG. */

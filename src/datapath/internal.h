@@ -60,7 +60,7 @@ struct wr_maps {
 struct wr_datapath {
 	struct wr_datapath_opts opts; /* strings and arrays owned */
 	int dir_fd;                   /* the pin directory, for its lock */
-	uint64_t netns;		      /* its cookie */
+	uint64_t netns;               /* its cookie */
 	int netns_fd;
 	int jump_fd, judge_fd;
 	struct wr_maps maps;

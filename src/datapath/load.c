@@ -58,7 +58,8 @@ void wr_dp_warn(struct wr_diags *diags, const char *fmt, ...)
 
 uint64_t wr_netns_cookie(void)
 {
-	WR_CLEANUP(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	WR_CLEANUP(fd)
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0)
@@ -226,7 +227,8 @@ static int load(struct wr_datapath *dp, struct wr_diags *diags)
 static int find_frame(struct wr_datapath *dp, struct wr_diags *diags)
 {
 	const char *dir = dp->opts.pin_dir;
-	WR_CLEANUP(fd) int about_fd = wr_pin_get(dir, "about");
+	WR_CLEANUP(fd)
+	int about_fd = wr_pin_get(dir, "about");
 	struct wr_about about;
 	uint32_t zero = 0;
 	if (about_fd < 0) {
@@ -252,8 +254,8 @@ static int put_in_force(struct wr_datapath *dp, struct wr_diags *diags)
 	uint32_t zero = 0;
 	uint32_t now = wr_jump_target(dp->jump_fd);
 	/* another version's judge stays until the first apply has filled our maps */
-	if (now && (now == wr_prog_id(dp->judge_fd) ||
-		    wr_pin_other_versions(dp->opts.pin_dir, false)))
+	if (now &&
+	    (now == wr_prog_id(dp->judge_fd) || wr_pin_other_versions(dp->opts.pin_dir, false)))
 		return 0;
 	if (bpf_map_update_elem(dp->jump_fd, &zero, &dp->judge_fd, BPF_ANY) < 0)
 		return wr_dp_error(diags, -errno, "cannot put the judge in force");
@@ -285,7 +287,8 @@ static int load_or_find(struct wr_datapath *dp, struct wr_diags *diags)
 		rc = put_in_force(dp, diags);
 	if (rc < 0)
 		return rc;
-	WR_CLEANUP(fd) int entry_fd = wr_pin_get(dir, "entry");
+	WR_CLEANUP(fd)
+	int entry_fd = wr_pin_get(dir, "entry");
 	if (entry_fd < 0)
 		return wr_dp_error(diags, entry_fd, "cannot open %s/entry", dir);
 	return wr_hooks_attach(dir, entry_fd, diags);
@@ -383,7 +386,7 @@ int wr_datapath_open(const struct wr_datapath_opts *opts, struct wr_diags *diags
 		goto fail;
 	dp->netns = wr_netns_cookie();
 	dp->netns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	rc = wr_conntrack_keep(diags);
+	rc = wr_conntrack_kept() ? 0 : wr_conntrack_keep(diags);
 	if (!rc)
 		rc = load_or_find(dp, diags);
 	if (rc < 0) {
@@ -429,13 +432,15 @@ void wr_datapath_close(struct wr_datapath *dp)
 
 int wr_datapath_detach(const char *pin_dir, struct wr_diags *diags)
 {
-	WR_CLEANUP(fd) int dir_fd = -1;
+	WR_CLEANUP(fd)
+	int dir_fd = -1;
 	int rc = wr_pin_lock(pin_dir, false, true, diags, &dir_fd);
 	if (rc == -ENOENT)
 		return 0;
 	if (rc < 0)
 		return rc;
-	WR_CLEANUP(fd) int about_fd = wr_pin_get(pin_dir, "about");
+	WR_CLEANUP(fd)
+	int about_fd = wr_pin_get(pin_dir, "about");
 	struct wr_about about;
 	uint32_t zero = 0;
 	bool here = about_fd >= 0 && !bpf_map_lookup_elem(about_fd, &zero, &about) &&

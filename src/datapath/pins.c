@@ -19,9 +19,9 @@ static const char version_dir[] = VERSION_DIR(WEIR_ABI_VERSION);
 
 /* Map names as in bpf/maps.h; the file is called the same. */
 static const char *const map_names[WR_MAPS] = {
-	[WR_MAP_ADDR4] = "addr4",	[WR_MAP_ADDR6] = "addr6",   [WR_MAP_NET4] = "net4",
-	[WR_MAP_NET6] = "net6",		[WR_MAP_IMAGES] = "images", [WR_MAP_COUNTERS] = "counters",
-	[WR_MAP_EVENTS] = "events",	[WR_MAP_SEEN] = "seen",	    [WR_MAP_BUCKETS] = "buckets",
+	[WR_MAP_ADDR4] = "addr4",   [WR_MAP_ADDR6] = "addr6",   [WR_MAP_NET4] = "net4",
+	[WR_MAP_NET6] = "net6",     [WR_MAP_IMAGES] = "images", [WR_MAP_COUNTERS] = "counters",
+	[WR_MAP_EVENTS] = "events", [WR_MAP_SEEN] = "seen",     [WR_MAP_BUCKETS] = "buckets",
 	[WR_MAP_CONFIG] = "config",
 };
 

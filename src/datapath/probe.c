@@ -64,8 +64,8 @@ static int load(const struct bpf_insn *insns, size_t n)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
 		    .expected_attach_type = (enum bpf_attach_type)WR_ATTACH_NETFILTER);
-	int fd = bpf_prog_load((enum bpf_prog_type)WR_PROG_NETFILTER, "probe", "Dual BSD/GPL", insns,
-			       n, &opts);
+	int fd = bpf_prog_load((enum bpf_prog_type)WR_PROG_NETFILTER, "probe", "Dual BSD/GPL",
+			       insns, n, &opts);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -87,7 +87,8 @@ static int probe_program(void)
 static int probe_link(void)
 {
 	const struct bpf_insn insns[] = {MOV_IMM(BPF_REG_0, 1), EXIT};
-	WR_CLEANUP(fd) int prog = load(insns, COUNT(insns));
+	WR_CLEANUP(fd)
+	int prog = load(insns, COUNT(insns));
 	if (prog < 0)
 		return prog;
 	int fd = wr_link_create(prog, NFPROTO_IPV4, NF_INET_FORWARD, -5);
@@ -117,10 +118,13 @@ static int probe_dynptr(const struct btf *btf)
 	int func = find(btf, "bpf_dynptr_from_skb", BTF_KIND_FUNC);
 	if (func < 0)
 		return -ENOENT;
-	const struct bpf_insn insns[] = {
-		LOAD(BPF_REG_1, BPF_REG_1, 8), MOV_IMM(BPF_REG_2, 0), MOV_REG(BPF_REG_3, BPF_REG_10),
-		ADD_IMM(BPF_REG_3, -16),       KFUNC(func),	      MOV_IMM(BPF_REG_0, 1),
-		EXIT};
+	const struct bpf_insn insns[] = {LOAD(BPF_REG_1, BPF_REG_1, 8),
+					 MOV_IMM(BPF_REG_2, 0),
+					 MOV_REG(BPF_REG_3, BPF_REG_10),
+					 ADD_IMM(BPF_REG_3, -16),
+					 KFUNC(func),
+					 MOV_IMM(BPF_REG_0, 1),
+					 EXIT};
 	int fd = load(insns, COUNT(insns));
 	return fd < 0 ? fd : closed(fd);
 }
@@ -136,8 +140,10 @@ static int probe_map(enum bpf_map_type type, uint32_t key, uint32_t value, uint3
 static int probe_inner_array(void)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-	WR_CLEANUP(fd) int small = bpf_map_create(BPF_MAP_TYPE_ARRAY, "probe", 4, 16, 1, &opts);
-	WR_CLEANUP(fd) int large = bpf_map_create(BPF_MAP_TYPE_ARRAY, "probe", 4, 16, 64, &opts);
+	WR_CLEANUP(fd)
+	int small = bpf_map_create(BPF_MAP_TYPE_ARRAY, "probe", 4, 16, 1, &opts);
+	WR_CLEANUP(fd)
+	int large = bpf_map_create(BPF_MAP_TYPE_ARRAY, "probe", 4, 16, 64, &opts);
 	if (small < 0 || large < 0)
 		return -errno;
 	LIBBPF_OPTS(bpf_map_create_opts, outer_opts, .inner_map_fd = (uint32_t)small);
@@ -184,10 +190,9 @@ static void *probe_all(void *unused)
 	(void)unused;
 	note(F_LINK, alone ? alone : probe_link());
 	note(F_NF_TABLES, alone ? alone : probe_nft("add table inet probe\n"));
-	note(F_CONNTRACK,
-	     alone ? alone
-		   : probe_nft("add table inet probe\nadd chain inet probe c\n"
-			       "add rule inet probe c ct state new\n"));
+	note(F_CONNTRACK, alone ? alone
+				: probe_nft("add table inet probe\nadd chain inet probe c\n"
+					    "add rule inet probe c ct state new\n"));
 	return NULL;
 }
 

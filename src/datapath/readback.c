@@ -47,10 +47,8 @@ static int copy_half(const struct wr_maps *maps, bool applied, struct wr_image *
 	int rc = wr_image_map_open(maps->fd[WR_MAP_IMAGES], false, &m);
 	if (rc == -ENOENT && !applied) {
 		/* two empty identities: nothing is restricted */
-		img->n_cells = 4;
+		img->n_cells = 2;
 		img->cells = calloc(img->n_cells, WEIR_CELL);
-		if (img->cells)
-			img->cells[0].half.ids = 2;
 		return img->cells ? 0 : -ENOMEM;
 	}
 	if (rc < 0)
@@ -90,14 +88,16 @@ static int compare(const void *a, const void *b)
 
 int wr_image_read(const char *pin_dir, struct wr_diags *diags, struct wr_image **out)
 {
-	WR_CLEANUP(fd) int lock = -1;
+	WR_CLEANUP(fd)
+	int lock = -1;
 	struct wr_maps maps;
 	struct weir_config config;
 	wr_maps_init(&maps);
 	int rc = open_maps(pin_dir, diags, &lock, &maps);
 	if (rc < 0)
 		return rc;
-	WR_CLEANUP(image) struct wr_image *img = calloc(1, sizeof(*img));
+	WR_CLEANUP(image)
+	struct wr_image *img = calloc(1, sizeof(*img));
 	if (img)
 		img->by_key = wr_map_new();
 	rc = img && img->by_key ? read_config(&maps, &config) : -ENOMEM;
@@ -134,7 +134,9 @@ static const union weir_cell *cell(const struct wr_image *img, uint64_t offset)
 
 static const struct weir_identity *identity(const struct wr_image *img, uint32_t slot)
 {
-	const union weir_cell *c = cell(img, (uint64_t)img->cells[0].half.ids + slot);
+	const union weir_cell *c = slot < img->n_cells
+					   ? cell(img, WEIR_IDENTITY(img->n_cells, slot))
+					   : NULL;
 	return c ? &c->id : NULL;
 }
 
@@ -152,7 +154,7 @@ static uint32_t slot_of(const struct wr_image *img, const struct wr_ip *ip)
 			return (uint32_t)slot;
 		if (!len)
 			break;
-		key.b[(len - 1) / 8] &= (uint8_t)~(0x80u >> ((len - 1) % 8));
+		key.b[(len - 1) / 8] &= (uint8_t) ~(0x80u >> ((len - 1) % 8));
 	}
 	return ipv6 ? WEIR_SLOT_WORLD6 : WEIR_SLOT_WORLD4;
 }
@@ -199,7 +201,8 @@ void wr_image_evaluate(const struct wr_image *img, const struct wr_ip *src, cons
 	const struct weir_identity *s = identity(img, slot_of(img, src));
 	const struct weir_identity *d = identity(img, slot_of(img, dst));
 	bool ports = proto == WR_TCP || proto == WR_UDP || proto == WR_SCTP;
-	uint32_t key = WR_KEY(proto, ports ? port : 0), local_node = WEIR_ADDR_NODE | WEIR_ADDR_LOCAL;
+	uint32_t key = WR_KEY(proto, ports ? port : 0),
+		 local_node = WEIR_ADDR_NODE | WEIR_ADDR_LOCAL;
 	uint32_t local_pod = WEIR_ADDR_POD | WEIR_ADDR_LOCAL;
 	struct wr_verdict v = {0};
 	if (!s || !d) {
@@ -260,7 +263,8 @@ static int read_counters(int fd, uint64_t *out)
 	int cpus = libbpf_num_possible_cpus();
 	if (cpus <= 0)
 		return cpus < 0 ? cpus : -EINVAL;
-	WR_CLEANUP(free) uint64_t *values = calloc((size_t)cpus, sizeof(*values));
+	WR_CLEANUP(free)
+	uint64_t *values = calloc((size_t)cpus, sizeof(*values));
 	if (!values)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < WEIR_C_MAX; i++) {
@@ -295,7 +299,7 @@ static int image_stats(const struct wr_maps *maps, struct wr_image_stats *s)
 	s->generation = head->generation;
 	s->slots = half->half.n_slots;
 	s->classes = half[1].extent.n_classes;
-	s->cells = (uint64_t)half->half.ids + half->half.n_slots;
+	s->cells = (uint64_t)half->half.tables + half->half.n_slots;
 	s->capacity = head->half;
 	s->memory = memory_of(m.fd);
 	wr_image_map_close(&m);
@@ -304,7 +308,8 @@ static int image_stats(const struct wr_maps *maps, struct wr_image_stats *s)
 
 int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_image_stats *out)
 {
-	WR_CLEANUP(fd) int lock = -1;
+	WR_CLEANUP(fd)
+	int lock = -1;
 	struct wr_maps maps;
 	struct wr_image_stats s = {0};
 	wr_maps_init(&maps);
@@ -331,7 +336,8 @@ int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_ima
 
 int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n)
 {
-	WR_CLEANUP(fd) int lock = -1;
+	WR_CLEANUP(fd)
+	int lock = -1;
 	struct wr_maps maps;
 	struct wr_image_map m;
 	wr_maps_init(&maps);
@@ -346,7 +352,7 @@ int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n)
 	const union weir_cell *half = m.cells + wr_image_base(&m);
 	const __u64 *table = half[half->half.counts].count;
 	uint64_t authors = half->half.n_authors;
-	uint64_t room = ((uint64_t)half->half.ids - half->half.counts) * 2;
+	uint64_t room = ((uint64_t)half->half.tables - half->half.counts) * 2;
 	for (uint64_t shard = 0; shard < WEIR_SHARDS && (shard + 1) * authors <= room; shard++)
 		for (uint32_t i = 0; i < n && i < authors; i++)
 			counts[i] += __atomic_load_n(&table[shard * authors + i], __ATOMIC_RELAXED);

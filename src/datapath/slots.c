@@ -7,9 +7,8 @@
 
 struct wr_slot_key wr_slot_key_host(const struct wr_ip *ip)
 {
-	struct wr_slot_key key = {.family = ip->family,
-				  .len = (uint8_t)wr_family_bits(ip->family),
-				  .host = 1};
+	struct wr_slot_key key = {
+		.family = ip->family, .len = (uint8_t)wr_family_bits(ip->family), .host = 1};
 	memcpy(key.b, ip->b, sizeof(key.b));
 	return key;
 }
@@ -114,7 +113,7 @@ static int merge(const struct wr_slots *s, const struct wr_wanted *wanted, size_
 /* A prefix around the items that come next, with what it stands for before and after. */
 struct around {
 	struct wr_slot_key key;
-	uint32_t loaded; /* slot of the nearest that is loaded */
+	uint32_t loaded;         /* slot of the nearest that is loaded */
 	struct weir_identity id; /* of the nearest that is wanted */
 };
 
@@ -144,7 +143,8 @@ static void sweep(struct wr_plan *p, const bool *inherits, const struct weir_ide
 		bool ipv6 = item->key.family == WR_IPV6;
 		if (!depth || stack[0].key.family != item->key.family) {
 			stack[0] = (struct around){.key = {.family = item->key.family},
-						   .loaded = ipv6 ? WEIR_SLOT_WORLD6 : WEIR_SLOT_WORLD4,
+						   .loaded = ipv6 ? WEIR_SLOT_WORLD6
+								  : WEIR_SLOT_WORLD4,
 						   .id = world[ipv6]};
 			depth = 1;
 		}

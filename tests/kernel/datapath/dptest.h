@@ -28,11 +28,11 @@
 		if (!(cond))               \
 			FAIL(__VA_ARGS__); \
 	} while (0)
-#define EQUAL(a, b)                                                                               \
-	do {                                                                                      \
-		long long a_ = (long long)(a), b_ = (long long)(b);                               \
-		if (a_ != b_)                                                                     \
-			FAIL("%s is %lld, %s is %lld", #a, a_, #b, b_);                           \
+#define EQUAL(a, b)                                                     \
+	do {                                                            \
+		long long a_ = (long long)(a), b_ = (long long)(b);     \
+		if (a_ != b_)                                           \
+			FAIL("%s is %lld, %s is %lld", #a, a_, #b, b_); \
 	} while (0)
 
 _Noreturn void fail_test(const char *file, int line, const char *fmt, ...)
@@ -44,8 +44,8 @@ struct test {
 	void (*run)(void);
 	int seconds; /* 0: 60 */
 };
-extern const struct test tests_verdicts[], tests_packets[], tests_nat[], tests_live[],
-	tests_swap[], tests_state[];
+extern const struct test tests_verdicts[], tests_packets[], tests_nat[], tests_live[], tests_swap[],
+	tests_state[];
 
 /* ---- the node and its pods ---- */
 
@@ -98,11 +98,11 @@ struct wr_image_stats stats(void);
 const char *diags_text(void);
 
 /* A NetworkPolicy in namespace t: name, app label selected ("" for all), types, and the rest of its spec. */
-#define POLICY(name, app, types, ...)                                                       \
-	"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"                           \
-	"metadata: {name: " name ", namespace: t}\n"                                        \
-	"spec: {podSelector: {matchLabels: {app: " app "}}, policyTypes: [" types "], "     \
-	__VA_ARGS__ "}\n---\n"
+#define POLICY(name, app, types, ...)                                             \
+	"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"                 \
+	"metadata: {name: " name ", namespace: t}\n"                              \
+	"spec: {podSelector: {matchLabels: {app: " app "}}, policyTypes: [" types \
+	"], " __VA_ARGS__ "}\n---\n"
 #define DENY_INGRESS(name, app) POLICY(name, app, "Ingress", "ingress: []")
 #define DENY_EGRESS(name, app) POLICY(name, app, "Egress", "egress: []")
 #define PEER(app) "{podSelector: {matchLabels: {app: " app "}}}"

@@ -143,7 +143,8 @@ void stop_flood(struct flood_counts *f)
 	for (int i = 0; i < FLOOD_FLOWS; i++) {
 		unsigned long long sent = f->flow[i].sent, got = f->flow[i].got;
 		if (flood_flows[i].allowed)
-			CHECK(got == sent, "flow %d: %llu of %llu datagrams lost", i, sent - got, sent);
+			CHECK(got == sent, "flow %d: %llu of %llu datagrams lost", i, sent - got,
+			      sent);
 		else
 			CHECK(got == 0, "flow %d: %llu of %llu datagrams leaked", i, got, sent);
 		CHECK(sent > 500, "flow %d: only %llu datagrams", i, sent);

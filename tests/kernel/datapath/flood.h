@@ -23,11 +23,12 @@ extern const struct flood_flow flood_flows[FLOOD_FLOWS];
  * Policies that make it so for datagrams, and for TCP from a to b: port 80 is
  * allowed, 81 is not. The outside is allowed by the ipBlock given.
  */
-#define FLOOD_POLICIES(block)                                                                   \
-	POLICY("in", "b", "Ingress",                                                            \
-	       "ingress: [{from: [" PEER("a") "], ports: [{port: 80}, {port: 6000, protocol: "  \
-	       "UDP}]}, {from: [{ipBlock: {cidr: " block "}}], ports: [{port: 6002, "           \
-	       "protocol: UDP}]}]")                                                             \
+#define FLOOD_POLICIES(block)                                                                  \
+	POLICY("in", "b", "Ingress",                                                           \
+	       "ingress: [{from: [" PEER("a") "], ports: [{port: 80}, {port: 6000, protocol: " \
+					      "UDP}]}, {from: [{ipBlock: {cidr: " block        \
+					      "}}], ports: [{port: 6002, "                     \
+					      "protocol: UDP}]}]")                             \
 	DENY_EGRESS("c-out", "c")
 
 struct flood_counts {

@@ -23,7 +23,7 @@
 #define SKIP_STATUS 77
 
 static const struct test *const groups[] = {tests_verdicts, tests_packets, tests_nat,
-					    tests_live,	    tests_swap,	   tests_state};
+					    tests_live,     tests_swap,    tests_state};
 static int report_fd = -1;
 static char work_dir[] = "/tmp/wrdp-XXXXXX";
 
@@ -111,8 +111,11 @@ static int run_test(const struct test *t)
 			*c = ' ';
 	bool skipped = WIFEXITED(status) && WEXITSTATUS(status) == SKIP_STATUS;
 	bool passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	printf("%s %s%s%s\n", passed ? "ok" : skipped ? "skip" : "FAIL", t->name,
-	       passed ? "" : ": ", passed ? "" : why);
+	printf("%s %s%s%s\n",
+	       passed    ? "ok"
+	       : skipped ? "skip"
+			 : "FAIL",
+	       t->name, passed ? "" : ": ", passed ? "" : why);
 	fflush(stdout);
 	return passed || skipped ? 0 : 1;
 }

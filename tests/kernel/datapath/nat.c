@@ -9,28 +9,28 @@
 
 static void make_services(void)
 {
-	nft(HOST,
-	    "table inet nat {\n"
-	    "chain services {\n"
-	    "ip daddr " SERVICE4 " tcp dport 80 dnat ip to " B4 ":8080\n"
-	    "ip daddr " SERVICE4 " udp dport 53 dnat ip to " B4 ":53\n"
-	    "ip6 daddr " SERVICE6 " tcp dport 80 dnat ip6 to [" B6 "]:8080\n"
-	    "ip daddr " HOST4 " tcp dport 30080 dnat ip to " B4 ":8080\n"
-	    "}\n"
-	    "chain pre { type nat hook prerouting priority -100;\njump services\n}\n"
-	    "chain out { type nat hook output priority -100;\njump services\n}\n"
-	    "chain post { type nat hook postrouting priority 100;\n"
-	    "ip saddr 10.1.0.0/24 oifname \"vx\" masquerade\n"
-	    "ip saddr " B4 " ip daddr " B4 " masquerade\n"
-	    "ip6 saddr " B6 " ip6 daddr " B6 " masquerade\n"
-	    "}\n}\n");
+	nft(HOST, "table inet nat {\n"
+		  "chain services {\n"
+		  "ip daddr " SERVICE4 " tcp dport 80 dnat ip to " B4 ":8080\n"
+		  "ip daddr " SERVICE4 " udp dport 53 dnat ip to " B4 ":53\n"
+		  "ip6 daddr " SERVICE6 " tcp dport 80 dnat ip6 to [" B6 "]:8080\n"
+		  "ip daddr " HOST4 " tcp dport 30080 dnat ip to " B4 ":8080\n"
+		  "}\n"
+		  "chain pre { type nat hook prerouting priority -100;\njump services\n}\n"
+		  "chain out { type nat hook output priority -100;\njump services\n}\n"
+		  "chain post { type nat hook postrouting priority 100;\n"
+		  "ip saddr 10.1.0.0/24 oifname \"vx\" masquerade\n"
+		  "ip saddr " B4 " ip daddr " B4 " masquerade\n"
+		  "ip6 saddr " B6 " ip6 daddr " B6 " masquerade\n"
+		  "}\n}\n");
 }
 
 static void test_service(void)
 {
 	make_services();
 	apply(POLICY("in", "b", "Ingress",
-		     "ingress: [{from: [" PEER("a") "], ports: [{port: 8080}, {port: 53, protocol: UDP}]}]"));
+		     "ingress: [{from: [" PEER(
+			     "a") "], ports: [{port: 8080}, {port: 53, protocol: UDP}]}]"));
 	expect_tcp(A, SERVICE4, 80, ALLOWED);
 	expect_tcp(A, SERVICE6, 80, ALLOWED);
 	expect_udp(A, SERVICE4, 53, ALLOWED);
@@ -48,9 +48,9 @@ static void test_service(void)
 static void test_service_egress(void)
 {
 	make_services();
-	apply(POLICY("out", "a", "Egress",
-		     "egress: [{to: [" PEER("b") "], ports: [{port: 8080}]}]")
-	      POLICY("out-c", "c", "Egress", "egress: [{to: [{ipBlock: {cidr: 10.96.0.0/16}}]}]"));
+	apply(POLICY("out", "a", "Egress", "egress: [{to: [" PEER("b") "], ports: [{port: 8080}]}]")
+		      POLICY("out-c", "c", "Egress",
+			     "egress: [{to: [{ipBlock: {cidr: 10.96.0.0/16}}]}]"));
 	expect_tcp(A, SERVICE4, 80, ALLOWED);
 	/* a Service's address is not where packets go */
 	expect_tcp(C, SERVICE4, 80, DENIED);
@@ -83,7 +83,7 @@ static void test_masquerade(void)
 	char seen[64] = "";
 	make_services();
 	apply(POLICY("out", "a", "Egress", "egress: [{to: [{ipBlock: {cidr: " X4 "/32}}]}]")
-	      DENY_EGRESS("none", "c"));
+		      DENY_EGRESS("none", "c"));
 	CHECK(tcp_try(A, X4, 80, ALLOWED_MS, seen) == 0, "no way out for the pod that is allowed");
 	CHECK(!strcmp(seen, HOST4), "the server saw %s", seen);
 	expect_udp(A, X4, 53, ALLOWED);

@@ -23,7 +23,8 @@ static void test_fragments(void)
 		rc = udp_try(C, ips[i], 80, 3000, DENIED_MS, NULL);
 		CHECK(rc == -ETIMEDOUT, "denied fragments to %s: %s", ips[i], strerror(-rc));
 		CHECK(ping_try(A, ips[i], 2800, ALLOWED_MS) == 0, "allowed echo to %s", ips[i]);
-		CHECK(ping_try(C, ips[i], 2800, DENIED_MS) == -ETIMEDOUT, "denied echo to %s", ips[i]);
+		CHECK(ping_try(C, ips[i], 2800, DENIED_MS) == -ETIMEDOUT, "denied echo to %s",
+		      ips[i]);
 	}
 	const struct weir_event *e = find_event(C4, B4, 80);
 	CHECK(e && e->proto == IPPROTO_UDP && e->reason == WEIR_R_POLICY, "no event of the policy");
@@ -63,8 +64,8 @@ static int send_too_large(const char *ip)
 static void test_fragmentation_needed(void)
 {
 	ip_batch(HOST, "link set vx mtu 1300\n");
-	apply(DENY_INGRESS("a-in", "a")
-	      POLICY("a-out", "a", "Egress", "egress: [{ports: [{port: 80, protocol: UDP}]}]"));
+	apply(DENY_INGRESS("a-in", "a") POLICY("a-out", "a", "Egress",
+					       "egress: [{ports: [{port: 80, protocol: UDP}]}]"));
 	EQUAL(send_too_large(X4), -EMSGSIZE);
 	EQUAL(send_too_large(X6), -EMSGSIZE);
 }
@@ -142,7 +143,8 @@ static void test_untracked(void)
 	expect_udp(A, B4, 81, ALLOWED);
 	expect_tcp(A, B6, 80, ALLOWED);
 	const struct weir_event *e = find_event(A4, B4, 80);
-	CHECK(e && !e->allow && e->reason == WEIR_R_UNTRACKED && e->proto == IPPROTO_UDP, "no event");
+	CHECK(e && !e->allow && e->reason == WEIR_R_UNTRACKED && e->proto == IPPROTO_UDP,
+	      "no event");
 }
 
 static const char closed[] = DENY_INGRESS("b-in", "b") DENY_EGRESS("b-out", "b")
@@ -226,7 +228,8 @@ static int expected_connection(uint16_t port)
 	char line[64];
 	int fd = tcp_open(A, B4, 5432);
 	snprintf(line, sizeof(line), "PORT 10,1,0,1,%d,%d\r\n", port >> 8, port & 255);
-	say(fd, "USER x\r\n"); /* the helper reads a line only after it has seen the end of another */
+	say(fd,
+	    "USER x\r\n"); /* the helper reads a line only after it has seen the end of another */
 	say(fd, line);
 	CHECK(is_expecting(), "the helper expects nothing");
 	int rc = tcp_try(B, A4, port, DENIED_MS * 2, NULL);

@@ -52,7 +52,8 @@ static uint32_t id_of(const char *name, bool program)
 	struct bpf_prog_info prog = {0};
 	struct bpf_map_info map = {0};
 	uint32_t len = program ? sizeof(prog) : sizeof(map);
-	CHECK(bpf_obj_get_info_by_fd(fd, program ? (void *)&prog : (void *)&map, &len) == 0, "info");
+	CHECK(bpf_obj_get_info_by_fd(fd, program ? (void *)&prog : (void *)&map, &len) == 0,
+	      "info");
 	close(fd);
 	return program ? prog.id : map.id;
 }
@@ -133,9 +134,10 @@ static void test_two_processes(void)
 		pid_t pid = spawn();
 		if (pid == 0) {
 			dp = NULL;
-			apply(i % 2 ? ONLY_A : POLICY("blocks", "b", "Ingress",
-						      "ingress: [{from: [{ipBlock: {cidr: 10.1.0.0/24, "
-						      "except: [10.1.0.1/32, 10.1.0.128/25]}}]}]"));
+			apply(i % 2 ? ONLY_A
+				    : POLICY("blocks", "b", "Ingress",
+					     "ingress: [{from: [{ipBlock: {cidr: 10.1.0.0/24, "
+					     "except: [10.1.0.1/32, 10.1.0.128/25]}}]}]"));
 			_exit(0);
 		}
 		CHECK(waitpid(pid, &status, 0) == pid && status == 0, "the other process failed");
@@ -314,7 +316,8 @@ static void test_unknown_pod(void)
 	      "bind: %s", strerror(errno));
 	EQUAL(tcp_echo(fd, ALLOWED_MS), 0);
 	/* inside an ipBlock, too */
-	apply(POLICY("blocks", "b", "Ingress", "ingress: [{from: [{ipBlock: {cidr: 10.1.0.64/26}}]}]"));
+	apply(POLICY("blocks", "b", "Ingress",
+		     "ingress: [{from: [{ipBlock: {cidr: 10.1.0.64/26}}]}]"));
 	expect_tcp(C, B4, 80, DENIED);
 	wr_datapath_close(dp);
 	opts.unknown_pods_allow = true;

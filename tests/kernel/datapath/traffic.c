@@ -193,8 +193,8 @@ static void expect(const char *what, enum place from, const char *ip, uint16_t p
 		   int rc)
 {
 	if (allowed && rc < 0)
-		FAIL("%s from %s to %s port %u: %s, expected an answer", what, names[from], ip, port,
-		     strerror(-rc));
+		FAIL("%s from %s to %s port %u: %s, expected an answer", what, names[from], ip,
+		     port, strerror(-rc));
 	if (!allowed && rc != -ETIMEDOUT)
 		FAIL("%s from %s to %s port %u: %s, expected nothing", what, names[from], ip, port,
 		     rc ? strerror(-rc) : "an answer");
