@@ -5,20 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SUBDOMAIN_RULE                                                                    \
+#define SUBDOMAIN_RULE                                                                        \
 	"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, " \
 	"'-' or '.', and must start and end with an alphanumeric character (e.g. "            \
 	"'example.com', regex used for validation is "                                        \
 	"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-#define LABEL_RULE                                                                         \
-	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or "    \
-	"'-', and must start and end with an alphanumeric character (e.g. 'my-name',  or "     \
+#define LABEL_RULE                                                                          \
+	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or " \
+	"'-', and must start and end with an alphanumeric character (e.g. 'my-name',  or "  \
 	"'123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-#define KEY_RULE                                                                           \
-	"must consist of alphanumeric characters, '-', '_' or '.', and must start and end "    \
-	"with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex "  \
+#define KEY_RULE                                                                              \
+	"must consist of alphanumeric characters, '-', '_' or '.', and must start and end "   \
+	"with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex " \
 	"used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-#define VALUE_RULE                                                                         \
+#define VALUE_RULE                                                                             \
 	"a valid label must be an empty string or consist of alphanumeric characters, '-', "   \
 	"'_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  " \
 	"or 'my_value',  or '12345', regex used for validation is "                            \
@@ -145,7 +145,8 @@ size_t wr_check_port_name(const char *s, const char *msgs[WR_CHECK_MAX])
 	if (len > 15)
 		msgs[n++] = "must be no more than 15 characters";
 	if (other)
-		msgs[n++] = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
+		msgs[n++] =
+			"must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
 	if (!letter)
 		msgs[n++] = "must contain at least one letter (a-z)";
 	if (strstr(s, "--"))

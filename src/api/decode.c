@@ -1,111 +1,155 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Decode: documents to objects. Lists are opened, kinds that weir does not
- * know are counted, and of two objects with one name the second is an error.
- */
 #include "api/decode.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/decoder.h"
 #include "api/fields.h"
+#include "base/cleanup.h"
 #include "base/map.h"
 #include "base/vec.h"
 
-#define LIST_DEPTH 4 /* a List within a List within ... */
+/*
+ * Documents to objects: lists are opened, each item goes by apiVersion and
+ * kind to its decoder. A document of another kind, or one that is no
+ * Kubernetes object at all, is counted and passed over, because a directory of
+ * manifests holds such things. A built-in kind under a wrong apiVersion is an
+ * error all the same: to pass it over would change verdicts without a word.
+ */
 
-struct decoding {
-	struct wr_decoder d;
-	const struct wr_document *doc; /* NULL: none */
+#define NP_API "networking.k8s.io/v1"
+
+WR_DEFINE_CLEANUP(map, struct wr_map *, wr_map_free)
+
+struct sink {
 	WR_VEC(struct wr_object *) objects;
-	WR_VEC(struct wr_skipped) skipped;
-	struct wr_map *skipped_index; /* kind to its number */
-	struct wr_map *names;         /* "kind\nns\nname" to object number */
-	bool any_failed;
+	struct wr_map *names;   /* "kind/namespace/name" -> index in objects */
+	struct wr_map *skipped; /* kind -> count */
+	const struct wr_document *doc;
 };
 
-/* ---- kinds ---- */
-
-static const char *const groups_core[] = {"v1", NULL};
-static const char *const groups_apps[] = {"apps/v1", "apps/v1beta1", "apps/v1beta2",
-					  "extensions/v1beta1", NULL};
-static const char *const groups_batch[] = {"batch/v1", "batch/v1beta1", "batch/v2alpha1", NULL};
-static const char *const groups_net[] = {"networking.k8s.io/v1", NULL};
-
-static const char *const *const versions[] = {
-	[WR_KIND_NAMESPACE] = groups_core,
-	[WR_KIND_POD] = groups_core,
-	[WR_KIND_NODE] = groups_core,
-	[WR_KIND_SERVICE] = groups_core,
-	[WR_KIND_DEPLOYMENT] = groups_apps,
-	[WR_KIND_REPLICASET] = groups_apps,
-	[WR_KIND_STATEFULSET] = groups_apps,
-	[WR_KIND_DAEMONSET] = groups_apps,
-	[WR_KIND_REPLICATIONCONTROLLER] = groups_core,
-	[WR_KIND_JOB] = groups_batch,
-	[WR_KIND_CRONJOB] = groups_batch,
-	[WR_KIND_NETWORKPOLICY] = groups_net,
+static const struct {
+	enum wr_kind kind;
+	const char *api; /* the one to write today first */
+} apis[] = {
+	{WR_KIND_NAMESPACE, "v1"},
+	{WR_KIND_POD, "v1"},
+	{WR_KIND_NODE, "v1"},
+	{WR_KIND_SERVICE, "v1"},
+	{WR_KIND_REPLICATIONCONTROLLER, "v1"},
+	{WR_KIND_DEPLOYMENT, "apps/v1"},
+	{WR_KIND_DEPLOYMENT, "apps/v1beta2"},
+	{WR_KIND_DEPLOYMENT, "apps/v1beta1"},
+	{WR_KIND_DEPLOYMENT, "extensions/v1beta1"},
+	{WR_KIND_REPLICASET, "apps/v1"},
+	{WR_KIND_REPLICASET, "apps/v1beta2"},
+	{WR_KIND_REPLICASET, "extensions/v1beta1"},
+	{WR_KIND_STATEFULSET, "apps/v1"},
+	{WR_KIND_STATEFULSET, "apps/v1beta2"},
+	{WR_KIND_STATEFULSET, "apps/v1beta1"},
+	{WR_KIND_DAEMONSET, "apps/v1"},
+	{WR_KIND_DAEMONSET, "apps/v1beta2"},
+	{WR_KIND_DAEMONSET, "extensions/v1beta1"},
+	{WR_KIND_JOB, "batch/v1"},
+	{WR_KIND_CRONJOB, "batch/v1"},
+	{WR_KIND_CRONJOB, "batch/v1beta1"},
+	{WR_KIND_CRONJOB, "batch/v2alpha1"},
+	{WR_KIND_NETWORKPOLICY, NP_API},
 };
-_Static_assert(sizeof(versions) / sizeof(versions[0]) == WR_KIND_COUNT, "versions of every kind");
+#define N_APIS (sizeof(apis) / sizeof(apis[0]))
 
-static int find_kind(const char *kind, const char *api_version)
+static const char *current_api(enum wr_kind kind)
 {
-	for (int k = 0; k < WR_KIND_COUNT; k++) {
-		if (strcmp(kind, wr_kind_name(k)))
-			continue;
-		for (const char *const *v = versions[k]; *v; v++)
-			if (!strcmp(*v, api_version))
-				return k;
-	}
+	for (size_t i = 0; i < N_APIS; i++)
+		if (apis[i].kind == kind)
+			return apis[i].api;
+	return "v1";
+}
+
+static bool serves(const char *api, enum wr_kind kind)
+{
+	for (size_t i = 0; i < N_APIS; i++)
+		if (apis[i].kind == kind && !strcmp(apis[i].api, api))
+			return true;
+	return false;
+}
+
+/* The kind of an exact name, or -1. */
+static int kind_of(const char *name)
+{
+	for (int i = 0; i < WR_KIND_COUNT; i++)
+		if (!strcmp(name, wr_kind_name((enum wr_kind)i)))
+			return i;
 	return -1;
 }
 
-static int skip(struct decoding *dc, const char *kind)
+static const char *text_of(const struct wr_value *map, const char *key)
 {
-	bool created;
-	uint64_t *slot = wr_map_slot(dc->skipped_index, kind, strlen(kind), dc->skipped.n,
-				     &created);
-	if (!slot)
-		return -ENOMEM;
-	size_t at = *slot;
-	if (created && wr_vec_push(&dc->skipped, (struct wr_skipped){kind, 0}) < 0)
-		return -ENOMEM;
-	dc->skipped.items[at].count++;
-	return 0;
+	const struct wr_value *v = wr_value_get(map, key);
+	return v && v->type == WR_STRING ? v->text : NULL;
 }
 
-/* A kind that is nearly a NetworkPolicy is a policy that would silently not be there. */
-static bool is_misspelt_policy(struct decoding *dc, const struct wr_value *v, const char *kind,
-			       const char *api_version)
+static struct wr_mark mark_of(const struct wr_value *map, const char *key)
 {
-	const struct wr_value *at = wr_value_get(v, "kind");
-	struct wr_path path = WR_KEY(NULL, "kind"), version = WR_KEY(NULL, "apiVersion");
-	if (!strcmp(kind, "NetworkPolicy")) {
-		static const char *const foreign[] = {"projectcalico.org", "crd.antrea.io",
-						      "cilium.io"};
-		for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
-			if (strstr(api_version, foreign[i]))
-				return false;
-		at = wr_value_get(v, "apiVersion");
-		wr_dec_error(&dc->d, at ? at->mark : v->mark, &version,
-			     "no kind NetworkPolicy in \"%.200s\"", api_version);
-		wr_diag_advise(dc->d.diags, "write apiVersion: networking.k8s.io/v1");
-		return true;
-	}
-	static const char *const others[] = {"Ingress", "IngressClass", "NetworkPolicyList", NULL};
-	for (const char *const *o = others; *o; o++)
-		if (!strcmp(kind, *o))
-			return false;
-	if (strncmp(api_version, "networking.k8s.io/", 18) ||
-	    wr_typo_distance(kind, "NetworkPolicy") > 3)
-		return false;
-	wr_dec_error(&dc->d, at->mark, &path, "no kind \"%.200s\" in %.200s", kind, api_version);
-	wr_diag_advise(dc->d.diags, "did you mean \"NetworkPolicy\"?");
-	return true;
+	const struct wr_value *v = wr_value_get(map, key);
+	return v ? v->mark : map->mark;
 }
 
-/* ---- one object ---- */
+/* Groups of Kubernetes itself that hold, or held, kinds that weir reads. */
+static bool is_builtin_api(const char *api)
+{
+	static const char *const groups[] = {"apps", "batch", "extensions", "networking.k8s.io"};
+	size_t n = strcspn(api, "/");
+	if (!api[n])
+		return true; /* "v1" and the like: the core group */
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (strlen(groups[i]) == n && !strncmp(groups[i], api, n))
+			return true;
+	return false;
+}
+
+static bool in_networking(const char *api)
+{
+	size_t n = strlen("networking.k8s.io");
+	return !strncmp(api, "networking.k8s.io", n) && (!api[n] || api[n] == '/');
+}
+
+/* "networkng.k8s.io/v1": a group that was meant to be ours. */
+static bool looks_like_networking(const char *api)
+{
+	return wr_typo_distance(api, NP_API) <= 3;
+}
+
+static int skip(struct wr_decoder *d, struct sink *s, const char *kind, const char *api)
+{
+	/* another's kind of the same name is told apart by its group, as kubectl does */
+	if (api && strchr(api, '/') && kind_of(kind) >= 0)
+		kind = wr_arena_printf(d->arena, "%s.%.*s", kind, (int)strcspn(api, "/"), api);
+	if (!kind)
+		return -ENOMEM;
+	uint64_t *count = s ? wr_map_slot(s->skipped, kind, strlen(kind), 0, NULL) : NULL;
+	if (count)
+		++*count;
+	return s && !count ? -ENOMEM : 0;
+}
+
+/* What messages call the object: "NetworkPolicy shop/db", as far as it says so itself. */
+static void name_object(struct wr_decoder *d, const struct wr_value *v, enum wr_kind kind)
+{
+	const struct wr_value *meta = wr_value_get(v, "metadata");
+	const char *name = text_of(meta, "name"), *ns = text_of(meta, "namespace");
+	if (!name || !*name)
+		name = text_of(meta, "generateName");
+	bool has_ns = ns && *ns;
+	d->object = !name || !*name
+			    ? wr_kind_name(kind)
+			    : wr_arena_printf(d->arena, "%s %.300s%s%.300s", wr_kind_name(kind),
+					      has_ns ? ns : "", has_ns ? "/" : "", name);
+	d->nomem |= !d->object;
+}
 
 static void decode_kind(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o)
 {
@@ -114,208 +158,239 @@ static void decode_kind(struct wr_decoder *d, const struct wr_value *v, struct w
 		return;
 	}
 	wr_dec_meta(d, v, o);
-	if (o->kind == WR_KIND_POD)
-		wr_dec_pod(d, v, o);
-	else if (wr_kind_is_workload(o->kind))
+	if (wr_kind_is_workload(o->kind))
 		wr_dec_workload(d, v, o);
+	else if (o->kind == WR_KIND_POD)
+		wr_dec_pod(d, v, o);
 	else if (o->kind == WR_KIND_NODE)
 		wr_dec_node(d, v, o);
 	else if (o->kind == WR_KIND_SERVICE)
 		wr_dec_service(d, v, o);
 }
 
-static const char *text_of(const struct wr_value *v, const char *key)
+/* An object under its kind's apiVersion; NULL when it has errors. */
+static struct wr_object *decode_object(struct wr_decoder *d, const struct wr_value *v,
+				       enum wr_kind kind)
 {
-	const struct wr_value *t = wr_value_get(v, key);
-	return t && t->type == WR_STRING ? t->text : NULL;
-}
-
-/* What messages call an object: "NetworkPolicy shop/db". */
-static const char *object_text(struct wr_decoder *d, enum wr_kind kind, const struct wr_value *v)
-{
-	const struct wr_value *meta = wr_value_get(v, "metadata");
-	const char *name = text_of(meta, "name"), *ns = text_of(meta, "namespace");
-	if (!name)
-		return wr_kind_name(kind);
-	const char *text = ns ? wr_arena_printf(d->arena, "%s %s/%s", wr_kind_name(kind), ns, name)
-			      : wr_arena_printf(d->arena, "%s %s", wr_kind_name(kind), name);
-	d->nomem |= !text;
-	return text;
-}
-
-/* A second object of the same kind, namespace and name. */
-static void check_name(struct decoding *dc, const struct wr_object *o)
-{
-	char key[1024];
-	int n = snprintf(key, sizeof(key), "%d\n%s\n%s", o->kind, o->meta.ns ? o->meta.ns : "",
-			 o->meta.name);
-	bool created;
-	if (n < 0 || !*o->meta.name)
-		return;
-	uint64_t *slot = wr_map_slot(dc->names, key,
-				     (size_t)n < sizeof(key) ? (size_t)n : sizeof(key) - 1,
-				     dc->objects.n, &created);
-	dc->d.nomem |= !slot;
-	if (!slot || created)
-		return;
-	const struct wr_object *first = dc->objects.items[*slot];
-	struct wr_path path = WR_KEY(NULL, "metadata"), at = WR_KEY(&path, "name");
-	wr_dec_error(&dc->d, o->meta.mark, &at, "%s %s%s%s is already defined at %s:%u",
-		     wr_kind_name(o->kind), o->meta.ns ? o->meta.ns : "", o->meta.ns ? "/" : "",
-		     o->meta.name, first->meta.mark.file ? first->meta.mark.file : "",
-		     first->meta.mark.line);
-	wr_diag_advise(dc->d.diags, "kubectl would keep the last one only: rename or remove one");
-}
-
-static int decode_object(struct decoding *dc, const struct wr_value *v, enum wr_kind kind,
-			 struct wr_object **out)
-{
-	struct wr_decoder *d = &dc->d;
 	struct wr_object *o = wr_dec_array(d, 1, sizeof(*o));
 	if (!o)
-		return -ENOMEM;
+		return NULL;
 	o->kind = kind;
-	o->mark = v->mark;
-	o->doc = dc->doc;
 	o->value = v;
-	d->object = object_text(d, kind, v);
-	d->failed = false;
+	o->mark = v->n ? v->fields[0].mark : v->mark;
 	decode_kind(d, v, o);
-	if (!d->failed)
-		check_name(dc, o);
-	d->object = NULL;
-	dc->any_failed |= d->failed;
-	if (d->nomem)
-		return -ENOMEM;
-	*out = d->failed ? NULL : o;
-	return 0;
+	return d->failed || d->nomem ? NULL : o;
 }
 
-/* ---- documents and lists ---- */
-
-static int decode_value(struct decoding *dc, const struct wr_value *v, const char *item_kind,
-			const char *item_version, unsigned depth);
-
-/* The items of List, or of a typed list (PodList), whose items may leave their kind out. */
-static int decode_list(struct decoding *dc, const struct wr_value *v, const char *kind,
-		       const char *api_version, unsigned depth)
+static void defined_twice(struct wr_decoder *d, const struct wr_object *o,
+			  const struct wr_mark *first)
 {
-	const struct wr_value *items = wr_value_get(v, "items");
-	struct wr_path path = WR_KEY(NULL, "items");
-	char *item_kind = NULL;
-	if (depth >= LIST_DEPTH) {
-		wr_dec_error(&dc->d, v->mark, NULL, "more than %d Lists inside each other",
-			     LIST_DEPTH);
-		dc->any_failed = true;
-		return 0;
-	}
-	if (strcmp(kind, "List") &&
-	    !(item_kind = wr_arena_strndup(dc->d.arena, kind, strlen(kind) - 4)))
-		return -ENOMEM;
-	dc->d.failed = false;
-	items = wr_dec_list(&dc->d, &path, items);
-	dc->any_failed |= dc->d.failed;
-	int rc = 0;
-	for (size_t i = 0; items && i < items->n && !rc; i++)
-		rc = decode_value(dc, items->items[i], item_kind, item_kind ? api_version : NULL,
-				  depth + 1);
-	return rc;
+	struct wr_path path = WR_KEY(NULL, "metadata"), at = WR_KEY(&path, "name");
+	const char *ns = o->meta.ns;
+	wr_dec_error(d, o->meta.mark, &at, "%s %.300s%s%.300s is already defined at %.500s:%u",
+		     wr_kind_name(o->kind), ns ? ns : "", ns ? "/" : "", o->meta.name,
+		     first->file ? first->file : "", first->line);
+	wr_diag_advise(d->diags, "kubectl would keep the last one only: rename or remove one");
 }
 
-/* A policy that kubectl would refuse must not count as one of the kinds that are left out. */
-static int no_version(struct decoding *dc, const struct wr_value *v)
+/* The second object of one kind, namespace and name is an error. */
+static int keep(struct wr_decoder *d, struct sink *s, struct wr_object *o)
 {
-	struct wr_path path = WR_KEY(NULL, "apiVersion");
-	wr_dec_error(&dc->d, v->mark, &path, "a NetworkPolicy must say its apiVersion");
-	wr_diag_advise(dc->d.diags, "write apiVersion: networking.k8s.io/v1");
-	dc->any_failed = true;
-	return 0;
-}
-
-static bool is_list(const struct wr_value *v, const char *kind)
-{
-	size_t n = strlen(kind);
-	return n >= 4 && !strcmp(kind + n - 4, "List") && wr_value_get(v, "items");
-}
-
-static int decode_value(struct decoding *dc, const struct wr_value *v, const char *item_kind,
-			const char *item_version, unsigned depth)
-{
-	if (!v || v->type != WR_MAP)
-		return skip(dc, "(no object)");
-	const char *kind = text_of(v, "kind"), *api_version = text_of(v, "apiVersion");
-	kind = kind ? kind : item_kind;
-	api_version = api_version ? api_version : item_version;
-	if (kind && !api_version && !strcmp(kind, "NetworkPolicy"))
-		return no_version(dc, v);
-	if (!kind || !api_version)
-		return skip(dc, kind ? kind : "(no kind)");
-	if (is_list(v, kind))
-		return decode_list(dc, v, kind, api_version, depth);
-	int k = find_kind(kind, api_version);
-	if (k < 0) {
-		dc->d.failed = false;
-		if (is_misspelt_policy(dc, v, kind, api_version)) {
-			dc->any_failed = true;
+	const char *name = text_of(wr_value_get(o->value, "metadata"), "name");
+	o->doc = s->doc;
+	if (name && *name) { /* not for generateName: those never clash */
+		WR_CLEANUP(free)
+		char *key = NULL;
+		bool created;
+		int n = asprintf(&key, "%d/%s/%s", (int)o->kind, o->meta.ns ? o->meta.ns : "",
+				 name);
+		if (n < 0) {
+			key = NULL;
+			return -ENOMEM;
+		}
+		uint64_t *slot = wr_map_slot(s->names, key, (size_t)n, s->objects.n, &created);
+		if (!slot)
+			return -ENOMEM;
+		if (!created) {
+			defined_twice(d, o, &s->objects.items[*slot]->meta.mark);
 			return 0;
 		}
-		return skip(dc, kind);
 	}
-	struct wr_object *o;
-	int rc = decode_object(dc, v, k, &o);
-	return rc || !o ? rc : wr_vec_push(&dc->objects, o);
+	return wr_vec_push(&s->objects, o);
 }
 
-/* Moves what was found into the arena. */
-static int finish(struct decoding *dc, struct wr_objects *out)
+/* A built-in kind whose apiVersion is not one that serves it. */
+static void wrong_api(struct wr_decoder *d, const struct wr_value *v, const char *api,
+		      enum wr_kind kind)
 {
-	struct wr_objects r = {.n = dc->objects.n, .n_skipped = dc->skipped.n};
-	r.items = wr_arena_array(dc->d.arena, r.n, sizeof(*r.items));
-	r.skipped = wr_arena_array(dc->d.arena, r.n_skipped, sizeof(*r.skipped));
+	struct wr_path path = WR_KEY(NULL, "apiVersion");
+	if (kind == WR_KIND_NETWORKPOLICY && !strcmp(api, "extensions/v1beta1"))
+		wr_dec_error(d, mark_of(v, "apiVersion"), &path,
+			     "NetworkPolicy of extensions/v1beta1 is gone since Kubernetes 1.16");
+	else
+		wr_dec_error(d, mark_of(v, "apiVersion"), &path,
+			     "no kind \"%s\" in apiVersion \"%.200s\"", wr_kind_name(kind), api);
+	wr_diag_advise(d->diags, "write apiVersion: %s", current_api(kind));
+}
+
+static void missing_api(struct wr_decoder *d, const struct wr_value *v, enum wr_kind kind)
+{
+	struct wr_path path = WR_KEY(NULL, "apiVersion");
+	struct wr_mark mark = v->n ? v->fields[0].mark : v->mark;
+	if (kind == WR_KIND_NETWORKPOLICY)
+		wr_dec_error(d, mark, &path, "a NetworkPolicy must say its apiVersion");
+	else
+		wr_dec_warning(d, mark, &path, "apiVersion is not set; kubectl refuses this");
+	wr_diag_advise(d->diags, "write apiVersion: %s", current_api(kind));
+}
+
+/* A kind of networking.k8s.io that is almost NetworkPolicy. True when it was one. */
+static bool misspelt_policy(struct wr_decoder *d, const struct wr_value *v, const char *api,
+			    const char *kind)
+{
+	struct wr_path path = WR_KEY(NULL, "kind");
+	if (!in_networking(api) || wr_typo_distance(kind, "NetworkPolicy") > 4)
+		return false;
+	wr_dec_error(d, mark_of(v, "kind"), &path, "no kind \"%.200s\" in apiVersion \"%.200s\"",
+		     kind, api);
+	wr_diag_advise(d->diags, "did you mean \"NetworkPolicy\"?");
+	return true;
+}
+
+/* What a document that is not in a list says of itself, or what its list says of it. */
+struct type_meta {
+	const char *api, *kind;
+};
+
+static bool inherited_or_metadata(const struct wr_value *v, const struct type_meta *list)
+{
+	const struct wr_value *meta = wr_value_get(v, "metadata");
+	return list || (meta && meta->type == WR_MAP);
+}
+
+static int decode_item(struct wr_decoder *d, struct sink *s, const struct wr_value *v,
+		       const struct type_meta *list, struct wr_object **out)
+{
+	const char *kind_text = text_of(v, "kind"), *api = text_of(v, "apiVersion");
+	if (!kind_text && list)
+		kind_text = list->kind;
+	if (!api && list)
+		api = list->api;
+	if (!kind_text)
+		return skip(d, s, "(no kind)", NULL);
+	int kind = kind_of(kind_text);
+	d->failed = false;
+	d->object = NULL;
+	if (kind < 0) {
+		if (api && misspelt_policy(d, v, api, kind_text))
+			return 0;
+		return skip(d, s, kind_text, NULL);
+	}
+	if (!api && !inherited_or_metadata(v, list) && kind != WR_KIND_NETWORKPOLICY)
+		return skip(d, s, "(no object)", NULL);
+	if (api && !serves(api, (enum wr_kind)kind) && !is_builtin_api(api) &&
+	    !(kind == WR_KIND_NETWORKPOLICY && looks_like_networking(api)))
+		return skip(d, s, kind_text, api);
+
+	name_object(d, v, (enum wr_kind)kind);
+	if (!api)
+		missing_api(d, v, (enum wr_kind)kind);
+	else if (!serves(api, (enum wr_kind)kind))
+		wrong_api(d, v, api, (enum wr_kind)kind);
+	struct wr_object *o = decode_object(d, v, (enum wr_kind)kind);
+	if (d->nomem)
+		return -ENOMEM;
+	if (out)
+		*out = o;
+	return o && s ? keep(d, s, o) : 0;
+}
+
+/*
+ * True for List and the typed lists: PodList of v1 and so on. In type the
+ * kind and apiVersion of items that do not say their own (List: NULL).
+ */
+static bool is_list(struct wr_decoder *d, const struct wr_value *v, struct type_meta *type)
+{
+	const char *kind = text_of(v, "kind");
+	const struct wr_value *items = wr_value_get(v, "items");
+	size_t n = kind ? strlen(kind) : 0;
+	if (n < 4 || strcmp(kind + n - 4, "List") != 0)
+		return false;
+	if (n > 4 && !(items && (items->type == WR_LIST || items->type == WR_NULL)))
+		return false;
+	type->api = n > 4 ? text_of(v, "apiVersion") : NULL;
+	type->kind = n > 4 ? wr_arena_strndup(d->arena, kind, n - 4) : NULL;
+	d->nomem |= n > 4 && !type->kind;
+	return true;
+}
+
+static int decode_tree(struct wr_decoder *d, struct sink *s, const struct wr_value *v,
+		       const struct type_meta *list)
+{
+	struct type_meta type = {NULL, NULL};
+	if (v->type != WR_MAP)
+		return skip(d, s, "(no object)", NULL);
+	if (!is_list(d, v, &type))
+		return decode_item(d, s, v, list, NULL);
+	if (d->nomem)
+		return -ENOMEM;
+	struct wr_path path = WR_KEY(NULL, "items");
+	d->object = NULL;
+	const struct wr_value *items = wr_dec_list(d, &path, wr_value_get(v, "items"));
+	/* the depth is that of the tree, which the reader has bounded */
+	for (size_t i = 0; items && i < items->n; i++) {
+		int rc = decode_tree(d, s, items->items[i], type.kind ? &type : NULL);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int finish(struct wr_decoder *d, const struct sink *s, struct wr_objects *out)
+{
+	struct wr_objects r = {.n = s->objects.n, .n_skipped = wr_map_count(s->skipped)};
+	r.items = wr_arena_array(d->arena, r.n, sizeof(*r.items));
+	r.skipped = wr_arena_array(d->arena, r.n_skipped, sizeof(*r.skipped));
 	if (!r.items || !r.skipped)
 		return -ENOMEM;
 	if (r.n)
-		memcpy(r.items, dc->objects.items, r.n * sizeof(*r.items));
-	if (r.n_skipped)
-		memcpy(r.skipped, dc->skipped.items, r.n_skipped * sizeof(*r.skipped));
+		memcpy(r.items, s->objects.items, r.n * sizeof(*r.items));
+	for (size_t i = 0; i < r.n_skipped; i++) {
+		const struct wr_map_entry *e = wr_map_at(s->skipped, i);
+		r.skipped[i].kind = wr_arena_strdup(d->arena, e->key);
+		r.skipped[i].count = e->value;
+		if (!r.skipped[i].kind)
+			return -ENOMEM;
+	}
 	*out = r;
 	return 0;
-}
-
-static int begin(struct decoding *dc, const struct wr_decode_opts *opts, struct wr_arena *arena,
-		 struct wr_diags *diags)
-{
-	*dc = (struct decoding){.d = {.arena = arena, .diags = diags}};
-	if (opts)
-		dc->d.opts = *opts;
-	dc->skipped_index = wr_map_new();
-	dc->names = wr_map_new();
-	return dc->skipped_index && dc->names ? 0 : -ENOMEM;
-}
-
-static void end(struct decoding *dc)
-{
-	wr_vec_free(&dc->objects);
-	wr_vec_free(&dc->skipped);
-	wr_map_free(dc->skipped_index);
-	wr_map_free(dc->names);
 }
 
 int wr_decode_with(const struct wr_input *in, const struct wr_decode_opts *opts,
 		   struct wr_arena *arena, struct wr_diags *diags, struct wr_objects *out)
 {
-	struct decoding dc;
-	int rc = begin(&dc, opts, arena, diags);
+	struct wr_decoder d = {.arena = arena, .diags = diags};
+	WR_CLEANUP(map)
+	struct wr_map *names = wr_map_new();
+	WR_CLEANUP(map)
+	struct wr_map *skipped = wr_map_new();
+	struct sink s = {.names = names, .skipped = skipped};
+	if (!names || !skipped)
+		return -ENOMEM;
+	if (opts)
+		d.opts = *opts;
+	size_t errors = wr_diags_total(diags, WR_ERROR);
+	int rc = 0;
 	for (size_t i = 0; i < wr_input_count(in) && !rc; i++) {
-		dc.doc = wr_input_at(in, i);
-		rc = decode_value(&dc, dc.doc->root, NULL, NULL, 0);
+		s.doc = wr_input_at(in, i);
+		rc = decode_tree(&d, &s, s.doc->root, NULL);
 	}
 	if (!rc)
-		rc = finish(&dc, out);
-	if (!rc && dc.any_failed)
-		rc = -EINVAL;
-	end(&dc);
-	return rc;
+		rc = finish(&d, &s, out);
+	wr_vec_free(&s.objects);
+	if (rc)
+		return rc;
+	return wr_diags_total(diags, WR_ERROR) > errors ? -EINVAL : 0;
 }
 
 int wr_decode(const struct wr_input *in, struct wr_arena *arena, struct wr_diags *diags,
@@ -327,14 +402,16 @@ int wr_decode(const struct wr_input *in, struct wr_arena *arena, struct wr_diags
 int wr_decode_value(const struct wr_value *value, const struct wr_decode_opts *opts,
 		    struct wr_arena *arena, struct wr_diags *diags, struct wr_object **out)
 {
-	struct decoding dc;
-	int rc = begin(&dc, opts, arena, diags);
-	if (!rc)
-		rc = decode_value(&dc, value, NULL, NULL, LIST_DEPTH);
-	if (!rc && dc.any_failed)
-		rc = -EINVAL;
-	if (!rc)
-		*out = dc.objects.n ? dc.objects.items[0] : NULL;
-	end(&dc);
-	return rc;
+	struct wr_decoder d = {.arena = arena, .diags = diags};
+	struct wr_object *o = NULL;
+	if (opts)
+		d.opts = *opts;
+	size_t errors = wr_diags_total(diags, WR_ERROR);
+	int rc = value->type == WR_MAP ? decode_item(&d, NULL, value, NULL, &o) : 0;
+	if (rc < 0)
+		return rc;
+	if (wr_diags_total(diags, WR_ERROR) > errors)
+		return -EINVAL;
+	*out = o;
+	return 0;
 }

@@ -25,9 +25,11 @@ static size_t path_text(const struct wr_path *path, char *buf, size_t size)
 	return size - 1;
 }
 
-__attribute__((format(printf, 5, 0), nonnull(5)))
-static void report(struct wr_decoder *d, enum wr_severity severity, struct wr_mark mark,
-		   const struct wr_path *path, const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0), nonnull(5))) static void report(struct wr_decoder *d,
+								     enum wr_severity severity,
+								     struct wr_mark mark,
+								     const struct wr_path *path,
+								     const char *fmt, va_list ap)
 {
 	char where[PATH_TEXT], message[MESSAGE_TEXT];
 	where[0] = message[0] = '\0';
@@ -99,7 +101,7 @@ const struct wr_value *wr_dec_map(struct wr_decoder *d, const struct wr_path *pa
 		return NULL;
 	if (v->type == WR_MAP)
 		return v;
-	wrong_type(d, path, v, "a mapping");
+	wrong_type(d, path, v, "a map");
 	return NULL;
 }
 
@@ -111,6 +113,17 @@ const struct wr_value *wr_dec_list(struct wr_decoder *d, const struct wr_path *p
 	if (v->type == WR_LIST)
 		return v;
 	wrong_type(d, path, v, "a list");
+	return NULL;
+}
+
+const struct wr_value *wr_dec_short_list(struct wr_decoder *d, const struct wr_path *path,
+					 const struct wr_value *v)
+{
+	v = wr_dec_list(d, path, v);
+	if (!v || v->n <= WR_ADDRESSES_MAX)
+		return v;
+	wr_dec_error(d, v->mark, path, "must have at most %d items, found %zu", WR_ADDRESSES_MAX,
+		     v->n);
 	return NULL;
 }
 

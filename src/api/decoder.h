@@ -58,6 +58,11 @@ const struct wr_value *wr_dec_list(struct wr_decoder *d, const struct wr_path *p
 const char *wr_dec_string(struct wr_decoder *d, const struct wr_path *path,
 			  const struct wr_value *v);
 
+/* A list of addresses of one object: one that is longer than WR_ADDRESSES_MAX is an error. */
+#define WR_ADDRESSES_MAX 256
+const struct wr_value *wr_dec_short_list(struct wr_decoder *d, const struct wr_path *path,
+					 const struct wr_value *v);
+
 /* True and *out when v is that; false when absent; false with an error when not. */
 bool wr_dec_bool(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
 		 bool *out);

@@ -77,13 +77,15 @@ static void duplicate(struct wr_decoder *d, const struct wr_path *path, const st
 		}
 }
 
-static void unknown(struct wr_decoder *d, const struct wr_path *path,
-		    const struct wr_field *field, const struct wr_shape *shape)
+static void unknown(struct wr_decoder *d, const struct wr_path *path, const struct wr_field *field,
+		    const struct wr_shape *shape)
 {
 	struct wr_path at = WR_KEY(path, field->key);
 	char quoted[QUOTED];
 	wr_dec_error(d, field->mark, &at, "unknown field %s",
 		     wr_quote(quoted, sizeof(quoted), field->key));
+	if (wr_diags_count(d->diags) >= WR_DIAG_MAX)
+		return;
 	for (const struct wr_misplaced *m = shape->misplaced; m && m->field; m++)
 		if (!strcmp(field->key, m->field)) {
 			wr_diag_advise(d->diags, "%s", m->advice);

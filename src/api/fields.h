@@ -20,8 +20,7 @@ void wr_dec_fields(struct wr_decoder *d, const struct wr_path *path, const struc
 		   const struct wr_shape *shape);
 
 /* Errors for duplicate keys alone, for maps with free keys. */
-void wr_dec_duplicates(struct wr_decoder *d, const struct wr_path *path,
-		       const struct wr_value *v);
+void wr_dec_duplicates(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v);
 
 /* The API server's errors: `Invalid value: "x": detail`, and the like. */
 void wr_dec_invalid(struct wr_decoder *d, struct wr_mark mark, const struct wr_path *path,

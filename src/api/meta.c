@@ -9,9 +9,22 @@
 #define ANNOTATIONS_MAX (256 << 10) /* bytes of keys and values, as the API server has it */
 
 static const char *const meta_fields[] = {
-	"name", "namespace", "labels", "annotations", "generateName", "uid", "resourceVersion",
-	"generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
-	"selfLink", "ownerReferences", "finalizers", "managedFields", NULL,
+	"name",
+	"namespace",
+	"labels",
+	"annotations",
+	"generateName",
+	"uid",
+	"resourceVersion",
+	"generation",
+	"creationTimestamp",
+	"deletionTimestamp",
+	"deletionGracePeriodSeconds",
+	"selfLink",
+	"ownerReferences",
+	"finalizers",
+	"managedFields",
+	NULL,
 };
 static const struct wr_misplaced meta_misplaced[] = {
 	{"podSelector", "it belongs under spec"},
@@ -67,8 +80,7 @@ static const struct wr_value *read_meta(struct wr_decoder *d, const struct wr_pa
 	if (is_namespaced(o->kind))
 		o->meta.ns = ns && *ns ? ns : "default";
 	o->meta.uid = uid && uid->type == WR_STRING ? uid->text : NULL;
-	wr_dec_labels(d, &at_labels, wr_value_get(m, "labels"), &o->meta.labels,
-		      &o->meta.n_labels);
+	wr_dec_labels(d, &at_labels, wr_value_get(m, "labels"), &o->meta.labels, &o->meta.n_labels);
 	find_owner(m, &o->meta);
 	return m;
 }
@@ -149,8 +161,9 @@ static void check_finalizers(struct wr_decoder *d, const struct wr_path *path,
 	for (size_t i = 0; i < list->n; i++) {
 		struct wr_path at = WR_INDEX(path, i);
 		const struct wr_value *v = list->items[i];
-		if (v->type != WR_STRING || strchr(v->text, '/') || !strcmp(v->text, "kubernetes") ||
-		    !strcmp(v->text, "orphan") || !strcmp(v->text, "foregroundDeletion"))
+		if (v->type != WR_STRING || strchr(v->text, '/') ||
+		    !strcmp(v->text, "kubernetes") || !strcmp(v->text, "orphan") ||
+		    !strcmp(v->text, "foregroundDeletion"))
 			continue;
 		wr_dec_invalid(d, v->mark, &at, v->text,
 			       "name is neither a standard finalizer name nor is it fully "
@@ -234,8 +247,8 @@ void wr_dec_meta_strict(struct wr_decoder *d, const struct wr_value *v, struct w
 		wr_dec_check(d, l->mark, &at_labels, l->value, wr_check_label_value);
 	}
 	check_annotations(d, &at_notes, wr_value_get(m, "annotations"));
-	const struct wr_value *owners =
-		wr_dec_list(d, &at_owners, wr_value_get(m, "ownerReferences"));
+	const struct wr_value *owners = wr_dec_list(d, &at_owners,
+						    wr_value_get(m, "ownerReferences"));
 	for (size_t i = 0; owners && i < owners->n; i++) {
 		struct wr_path at = WR_INDEX(&at_owners, i);
 		check_owner(d, &at, &at_owners, owners->items[i]);

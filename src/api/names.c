@@ -48,17 +48,17 @@ static const struct {
 	const char *name;
 	uint8_t proto;
 } protocols[] = {
-	{"TCP", WR_TCP},   {"UDP", WR_UDP},	  {"SCTP", WR_SCTP},
+	{"TCP", WR_TCP},   {"UDP", WR_UDP},       {"SCTP", WR_SCTP},
 	{"ICMP", WR_ICMP}, {"ICMPv6", WR_ICMPV6},
 };
 
 /* The numbers' texts, so that the function needs no buffer from anyone. */
 #define D1(n) #n "0", #n "1", #n "2", #n "3", #n "4", #n "5", #n "6", #n "7", #n "8", #n "9"
 static const char *const numbers[] = {
-	"0",   "1",   "2",   "3",   "4",   "5",   "6",	 "7",	"8",   "9",
-	D1(1), D1(2), D1(3), D1(4), D1(5), D1(6), D1(7), D1(8), D1(9), D1(10),
+	"0",    "1",    "2",    "3",    "4",    "5",    "6",    "7",    "8",    "9",
+	D1(1),  D1(2),  D1(3),  D1(4),  D1(5),  D1(6),  D1(7),  D1(8),  D1(9),  D1(10),
 	D1(11), D1(12), D1(13), D1(14), D1(15), D1(16), D1(17), D1(18), D1(19), D1(20),
-	D1(21), D1(22), D1(23), D1(24), "250", "251", "252", "253", "254", "255",
+	D1(21), D1(22), D1(23), D1(24), "250",  "251",  "252",  "253",  "254",  "255",
 };
 _Static_assert(sizeof(numbers) / sizeof(numbers[0]) == 256, "a text for every protocol number");
 

@@ -1,289 +1,245 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * NetworkPolicy (networking.k8s.io/v1): strict decoding, defaults, and the API
- * server's validation in its own words and order: podSelector, then each
- * ingress rule's ports and peers, egress likewise, then policyTypes.
- */
 #include "api/decoder.h"
 
 #include <string.h>
 
 #include "api/check.h"
-#include "api/fields.h"
+#include "api/np_shapes.h"
 
-static const char *const object_fields[] = {"apiVersion", "kind",   "metadata",
-					    "spec",       "status", NULL};
-static const struct wr_misplaced object_misplaced[] = {
-	{"podSelector", "it belongs under spec: indent it by two spaces more"},
-	{"ingress", "it belongs under spec: indent it by two spaces more"},
-	{"egress", "it belongs under spec: indent it by two spaces more"},
-	{"policyTypes", "it belongs under spec: indent it by two spaces more"},
-	{"labels", "it belongs under metadata"},
-	{"name", "it belongs under metadata"},
-	{"namespace", "it belongs under metadata"},
-	{NULL, NULL},
-};
-static const struct wr_shape object_shape = {object_fields, object_misplaced};
+/*
+ * NetworkPolicy: one pass that decodes strictly, judges what it could read in
+ * the API server's order (metadata, podSelector, rules with their ports before
+ * their peers, policyTypes), and fills in the defaults. A value that could not
+ * be read at all is not judged any further.
+ */
 
-static const char *const spec_fields[] = {"podSelector", "ingress", "egress", "policyTypes", NULL};
-static const struct wr_misplaced spec_misplaced[] = {
-	{"from", "from belongs to a rule: ingress: [{from: ...}]"},
-	{"to", "to belongs to a rule: egress: [{to: ...}]"},
-	{"ports", "ports belongs to a rule, beside from or to"},
-	{"matchLabels", "matchLabels belongs under podSelector"},
-	{"namespaceSelector",
-	 "a policy applies to its own namespace only; namespaceSelector belongs to a peer"},
-	{"selector", "the field is podSelector"},
-	{NULL, NULL},
-};
-static const struct wr_shape spec_shape = {spec_fields, spec_misplaced};
+#define ONE_ITEM "put \"- \" before the first field: it is a list"
 
-static const struct wr_misplaced rule_misplaced[] = {
-	{"podSelector",
-	 "a peer is a list item: put it under from (ingress) or to (egress), after \"- \""},
-	{"namespaceSelector",
-	 "a peer is a list item: put it under from (ingress) or to (egress), after \"- \""},
-	{"ipBlock",
-	 "a peer is a list item: put it under from (ingress) or to (egress), after \"- \""},
-	{"to", "an ingress rule has from; to belongs to egress"},
-	{"from", "an egress rule has to; from belongs to ingress"},
-	{"port", "ports is a list: write ports, and put \"- \" before port"},
-	{"protocol", "ports is a list: write ports, and put \"- \" before protocol"},
-	{NULL, NULL},
-};
-static const char *const ingress_fields[] = {"from", "ports", NULL};
-static const char *const egress_fields[] = {"to", "ports", NULL};
-static const struct wr_shape rule_shapes[] = {
-	[WR_EGRESS] = {egress_fields, rule_misplaced},
-	[WR_INGRESS] = {ingress_fields, rule_misplaced},
-};
+/* A value that holds nothing, for list items that are null. */
+static const struct wr_value nothing = {.type = WR_MAP};
 
-static const char *const peer_fields[] = {"podSelector", "namespaceSelector", "ipBlock", NULL};
-static const struct wr_misplaced peer_misplaced[] = {
-	{"ports", "ports stands beside from and to, not inside a peer"},
-	{"matchLabels", "write podSelector or namespaceSelector above matchLabels"},
-	{"matchExpressions", "write podSelector or namespaceSelector above matchExpressions"},
-	{"cidr", "cidr belongs under ipBlock"},
-	{NULL, NULL},
-};
-static const struct wr_shape peer_shape = {peer_fields, peer_misplaced};
-
-static const char *const block_fields[] = {"cidr", "except", NULL};
-static const struct wr_shape block_shape = {block_fields, NULL};
-
-static const char *const port_fields[] = {"protocol", "port", "endPort", NULL};
-static const struct wr_misplaced port_misplaced[] = {
-	{"targetPort", "a policy names the pod's port: port"},
-	{"containerPort", "the field is port"},
-	{"name", "a port's name is written in port"},
-	{NULL, NULL},
-};
-static const struct wr_shape port_shape = {port_fields, port_misplaced};
-
-static struct wr_mark mark_of(const struct wr_value *v, const struct wr_value *parent)
-{
-	return v ? v->mark : parent->mark;
-}
-
-/* The map that a list item is; a null item counts as an empty one. */
+/* A list item that is a structure; null means one with no fields. */
 static const struct wr_value *item_map(struct wr_decoder *d, const struct wr_path *path,
-				       const struct wr_value *v)
+				       const struct wr_value *v, const char *advice)
 {
-	static const struct wr_value empty = {.type = WR_MAP};
-	return wr_dec_absent(v) ? &empty : wr_dec_map(d, path, v);
+	if (wr_dec_absent(v))
+		return &nothing;
+	const struct wr_value *map = wr_dec_map(d, path, v);
+	if (!map)
+		wr_diag_advise(d->diags, "%s", advice);
+	return map;
 }
 
-/* ---- ports ---- */
-
-/* The protocol's number; an unknown one is told and read as TCP. */
-static uint8_t port_protocol(struct wr_decoder *d, const struct wr_path *path,
-			     const struct wr_value *v)
+static const struct wr_value *list_of(struct wr_decoder *d, const struct wr_path *path,
+				      const struct wr_value *v, const char *advice)
 {
+	const struct wr_value *list = wr_dec_list(d, path, v);
+	if (!list && !wr_dec_absent(v))
+		wr_diag_advise(d->diags, "%s", advice);
+	return list;
+}
+
+/* int32 as the API types have it: what does not fit cannot be read. */
+static bool read_int32(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
+		       int64_t *out)
+{
+	return wr_dec_int(d, path, v, INT32_MIN, INT32_MAX, out);
+}
+
+static void decode_protocol(struct wr_decoder *d, const struct wr_path *path,
+			    const struct wr_value *v, struct wr_np_port *out)
+{
+	static const char *const names[] = {"TCP", "UDP", "SCTP", NULL};
+	out->proto = WR_TCP;
 	const char *text = wr_dec_string(d, path, v);
 	if (!text)
-		return WR_TCP;
-	static const uint8_t known[] = {WR_TCP, WR_UDP, WR_SCTP};
-	for (size_t i = 0; i < sizeof(known); i++)
-		if (!strcmp(text, wr_proto_name(known[i])))
-			return known[i];
-	wr_dec_unsupported(d, v->mark, path, text, "\"TCP\", \"UDP\", \"SCTP\"");
+		return;
 	int proto = wr_proto_parse(text);
-	if (proto > 0 && wr_proto_has_ports((uint8_t)proto))
-		wr_diag_advise(d->diags, "write it in capitals: %s", wr_proto_name((uint8_t)proto));
-	else if (proto > 0)
-		wr_diag_advise(d->diags, "%s has no ports: only a rule without ports allows it",
-			       wr_proto_name((uint8_t)proto));
-	return WR_TCP;
-}
-
-static bool in_port_range(int64_t n)
-{
-	return n >= 1 && n <= 65535;
-}
-
-/* endPort beside a numeric port. */
-static void check_end_port(struct wr_decoder *d, const struct wr_path *path,
-			   const struct wr_value *v, int64_t port, int64_t end)
-{
-	if (end < port)
-		wr_dec_invalid_int(d, v->mark, path, end,
-				   "must be greater than or equal to `port`");
-	if (!in_port_range(end))
-		wr_dec_invalid_int(d, v->mark, path, end, WR_PORT_NUM_MSG);
-}
-
-static void read_number(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *m,
-			int64_t number, const int64_t *end, struct wr_np_port *out)
-{
-	struct wr_path at_port = WR_KEY(path, "port"), at_end = WR_KEY(path, "endPort");
-	if (!in_port_range(number))
-		wr_dec_invalid_int(d, wr_value_get(m, "port")->mark, &at_port, number,
-				   WR_PORT_NUM_MSG);
-	if (end)
-		check_end_port(d, &at_end, wr_value_get(m, "endPort"), number, *end);
-	out->kind = WR_PORT_RANGE;
-	out->first = (uint16_t)number;
-	out->last = (uint16_t)(end ? *end : number);
-}
-
-static void read_port(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
-		      struct wr_np_port *out)
-{
-	struct wr_path at_proto = WR_KEY(path, "protocol"), at_port = WR_KEY(path, "port"),
-		       at_end = WR_KEY(path, "endPort");
-	const struct wr_value *m = item_map(d, path, v);
-	out->proto = WR_TCP;
-	out->mark = v->mark;
-	if (!m) {
-		wr_diag_advise(d->diags, "write - port: and the number");
+	bool has_ports = proto >= 0 && wr_proto_has_ports((uint8_t)proto);
+	if (has_ports && !strcmp(text, wr_proto_name((uint8_t)proto))) {
+		out->proto = (uint8_t)proto;
 		return;
 	}
-	wr_dec_fields(d, path, m, &port_shape);
-	const struct wr_value *port = wr_value_get(m, "port"), *end = wr_value_get(m, "endPort");
-	out->proto = port_protocol(d, &at_proto, wr_value_get(m, "protocol"));
-	int64_t number, last = 0;
-	bool has_end = wr_dec_int(d, &at_end, end, INT32_MIN, INT32_MAX, &last);
+	wr_dec_unsupported(d, v->mark, path, text, "\"TCP\", \"UDP\", \"SCTP\"");
+	const char *meant = wr_typo_suggest(text, names);
+	if (has_ports)
+		wr_diag_advise(d->diags, "write it in capitals: %s", wr_proto_name((uint8_t)proto));
+	else if (proto >= 0)
+		wr_diag_advise(d->diags, "%s has no ports: only a rule without ports allows it",
+			       wr_proto_name((uint8_t)proto));
+	else if (meant)
+		wr_diag_advise(d->diags, "did you mean \"%s\"?", meant);
+}
+
+static void number_port(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
+			int64_t port, const struct wr_value *end, struct wr_np_port *out)
+{
+	struct wr_path at_port = WR_KEY(path, "port"), at_end = WR_KEY(path, "endPort");
+	int64_t last = port;
+	if (port < 1 || port > 65535)
+		wr_dec_invalid_int(d, v->mark, &at_port, port, WR_PORT_NUM_MSG);
+	if (read_int32(d, &at_end, end, &last)) {
+		if (last < port)
+			wr_dec_invalid_int(d, end->mark, &at_end, port,
+					   "must be greater than or equal to `port`");
+		if (last < 1 || last > 65535)
+			wr_dec_invalid_int(d, end->mark, &at_end, last, WR_PORT_NUM_MSG);
+	}
+	out->kind = WR_PORT_RANGE;
+	out->first = (uint16_t)port;
+	out->last = (uint16_t)last;
+}
+
+static void named_port(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
+		       const struct wr_value *end, struct wr_np_port *out)
+{
+	struct wr_path at_port = WR_KEY(path, "port"), at_end = WR_KEY(path, "endPort");
+	int64_t last;
+	if (read_int32(d, &at_end, end, &last))
+		wr_dec_invalid_int(d, end->mark, &at_end, last,
+				   "may not be specified when `port` is non-numeric");
+	wr_dec_check(d, v->mark, &at_port, v->text, wr_check_port_name);
+	size_t digits = strspn(v->text, "0123456789");
+	if (digits && !v->text[digits])
+		wr_diag_advise(d->diags, "a number stands without quotes: port: %.16s", v->text);
+	else if (digits && v->text[digits] == '-' &&
+		 !v->text[digits + 1 + strspn(v->text + digits + 1, "0123456789")])
+		wr_diag_advise(d->diags, "a range is written as port: %.*s and endPort: %.16s",
+			       (int)(digits < 16 ? digits : 16), v->text, v->text + digits + 1);
+	out->kind = WR_PORT_NAMED;
+	out->name = v->text;
+}
+
+static void decode_port(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
+			struct wr_np_port *out)
+{
+	const struct wr_value *map = item_map(d, path, v,
+					      "an item of ports is written as - port: 80");
+	out->mark = v->mark;
+	if (!map)
+		return;
+	wr_dec_fields(d, path, map, &wr_np_shape_port);
+	struct wr_path at_proto = WR_KEY(path, "protocol"), at_port = WR_KEY(path, "port"),
+		       at_end = WR_KEY(path, "endPort");
+	const struct wr_value *port = wr_value_get(map, "port"),
+			      *end = wr_value_get(map, "endPort");
+	int64_t n;
+	decode_protocol(d, &at_proto, wr_value_get(map, "protocol"), out);
 	if (wr_dec_absent(port)) {
 		out->kind = WR_PORT_ALL;
-		if (has_end)
-			wr_dec_invalid_int(d, end->mark, &at_end, last,
+		if (read_int32(d, &at_end, end, &n))
+			wr_dec_invalid_int(d, end->mark, &at_end, n,
 					   "may not be specified when `port` is not specified");
 	} else if (port->type == WR_STRING) {
-		out->kind = WR_PORT_NAMED;
-		out->name = port->text;
-		if (has_end)
-			wr_dec_invalid_int(d, end->mark, &at_end, last,
-					   "may not be specified when `port` is non-numeric");
-		wr_dec_check(d, port->mark, &at_port, port->text, wr_check_port_name);
-		if (d->failed && strspn(port->text, "0123456789") == strlen(port->text) &&
-		    *port->text)
-			wr_diag_advise(d->diags, "a port number is written without quotes");
-	} else if (wr_dec_int(d, &at_port, port, INT32_MIN, INT32_MAX, &number)) {
-		read_number(d, path, m, number, has_end ? &last : NULL, out);
+		named_port(d, path, port, end, out);
+	} else if (port->type == WR_LIST) {
+		wr_dec_error(d, port->mark, &at_port, "must be a number or a name, found a list");
+		wr_diag_advise(d->diags, "write an item of ports for each: - port: ...");
+	} else if (read_int32(d, &at_port, port, &n)) {
+		number_port(d, path, port, n, end, out);
 	}
 }
 
-/* ---- peers ---- */
-
-/* What API servers of today say of a CIDR that they still take. */
-static void warn_cidr(struct wr_decoder *d, const struct wr_value *v, const struct wr_path *path,
-		      const struct wr_cidr_check *c)
+/* What the API server of today refuses, and older ones took. */
+static void judge_cidr(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
+		       const struct wr_cidr_check *c)
 {
-	char masked[WR_CIDR_TEXT], address[WR_IP_TEXT];
-	wr_cidr_format(&c->cidr, masked);
-	if (c->host_bits)
-		wr_dec_warning(
-			d, v->mark, path,
-			"CIDR value \"%.64s\" is ambiguous in this context (should be \"%s\" or "
-			"\"%s/%u\"?)",
-			v->text, masked, wr_ip_format(&c->address, address),
-			wr_family_bits(c->address.family));
-	else if (c->leading_zeros || c->mapped)
+	char text[WR_CIDR_TEXT], address[WR_IP_TEXT];
+	wr_cidr_format(&c->cidr, text);
+	if (d->opts.strict_cidrs) {
+		const char *what = c->leading_zeros
+					   ? "must not have leading 0s in IP or prefix length"
+				   : c->mapped ? "must not have an IPv4-mapped IPv6 address"
+				   : c->host_bits
+					   ? "must not have bits set beyond the prefix length"
+					   : NULL;
+		if (what)
+			wr_dec_invalid(d, v->mark, path, v->text, what);
+		if (what)
+			wr_diag_advise(d->diags, "write \"%s\"", text);
+	} else if (c->host_bits) {
 		wr_dec_warning(d, v->mark, path,
-			       "non-standard CIDR value \"%.64s\" will be considered invalid in a "
+			       "CIDR value \"%s\" is ambiguous in this context (should be \"%s\" "
+			       "or \"%s/%u\"?)",
+			       v->text, text, wr_ip_format(&c->address, address),
+			       wr_family_bits(c->address.family));
+		wr_diag_advise(d->diags, "read as \"%s\"; new API servers refuse it", text);
+	} else if (c->leading_zeros || c->mapped) {
+		wr_dec_warning(d, v->mark, path,
+			       "non-standard CIDR value \"%s\" will be considered invalid in a "
 			       "future Kubernetes release: use \"%s\"",
-			       v->text, masked);
-	else if (!c->canonical)
+			       v->text, text);
+	}
+	if (!c->canonical && !c->mapped && !c->host_bits && !c->leading_zeros)
 		wr_dec_warning(d, v->mark, path,
-			       "IPv6 CIDR value \"%.64s\" should be in RFC 5952 canonical format "
+			       "IPv6 CIDR value \"%s\" should be in RFC 5952 canonical format "
 			       "(\"%s\")",
-			       v->text, masked);
+			       v->text, text);
 }
 
-/* Reads a CIDR; false when there is none to go on with. */
-static bool read_cidr(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
-		      const char *text, struct wr_cidr *out)
+static bool decode_cidr(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
+			struct wr_cidr *out)
 {
 	struct wr_cidr_check c;
-	if (wr_check_cidr(text, &c) < 0) {
-		wr_dec_invalid(d, v->mark, path, text, WR_CIDR_MSG);
+	struct wr_ip ip;
+	if (wr_check_cidr(v->text, &c) < 0) {
+		wr_dec_invalid(d, v->mark, path, v->text, WR_CIDR_MSG);
+		if (!wr_ip_parse(v->text, &ip))
+			wr_diag_advise(d->diags, "a single address is written as \"%s/%u\"",
+				       v->text, wr_family_bits(ip.family));
 		return false;
 	}
-	bool failed = false;
-	if (d->opts.strict_cidrs) {
-		failed = c.leading_zeros || c.mapped || c.host_bits;
-		if (c.leading_zeros)
-			wr_dec_invalid(d, v->mark, path, text,
-				       "must not have leading 0s in IP or prefix length");
-		if (c.mapped)
-			wr_dec_invalid(d, v->mark, path, text,
-				       "must not have an IPv4-mapped IPv6 address");
-		if (c.host_bits)
-			wr_dec_invalid(d, v->mark, path, text,
-				       "must not have bits set beyond the prefix length");
-	}
-	if (!failed)
-		warn_cidr(d, v, path, &c);
+	judge_cidr(d, path, v, &c);
 	*out = c.cidr;
 	return true;
 }
 
-static void read_excepts(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
-			 bool have_cidr, struct wr_np_peer *out)
+static void decode_except(struct wr_decoder *d, const struct wr_path *path,
+			  const struct wr_value *list, struct wr_np_peer *out)
 {
-	const struct wr_value *list = wr_dec_list(d, path, v);
-	if (!wr_dec_absent(v) && !list)
-		wr_diag_advise(d->diags, "except is a list: put \"- \" before the CIDR");
-	out->except = list && list->n ? wr_dec_array(d, list->n, sizeof(*out->except)) : NULL;
+	static const struct wr_value empty = {.type = WR_STRING, .text = ""};
+	if (!list->n)
+		return;
+	out->except = wr_dec_array(d, list->n, sizeof(*out->except));
 	for (size_t i = 0; out->except && i < list->n; i++) {
 		struct wr_path at = WR_INDEX(path, i);
-		const struct wr_value *item = list->items[i];
-		const char *text = wr_dec_string(d, &at, item);
+		struct wr_value blank = empty;
+		blank.mark = list->items[i]->mark;
+		const struct wr_value *v = wr_dec_absent(list->items[i]) ? &blank : list->items[i];
 		struct wr_cidr c;
-		if (!text && !wr_dec_absent(item))
+		if (!wr_dec_string(d, &at, v) || !decode_cidr(d, &at, v, &c))
 			continue;
-		text = text ? text : "";
-		if (!read_cidr(d, &at, item, text, &c))
-			continue;
-		if (have_cidr && (!wr_cidr_covers(&out->cidr, &c) || c.len <= out->cidr.len))
-			wr_dec_invalid(d, item->mark, &at, text,
+		if (!wr_cidr_covers(&out->cidr, &c) || c.len == out->cidr.len)
+			wr_dec_invalid(d, v->mark, &at, v->text,
 				       "must be a strict subset of `cidr`");
 		out->except[out->n_except++] = c;
 	}
 }
 
-static void read_block(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
-		       struct wr_np_peer *out)
+static void decode_ip_block(struct wr_decoder *d, const struct wr_path *path,
+			    const struct wr_value *v, struct wr_np_peer *out)
 {
 	struct wr_path at_cidr = WR_KEY(path, "cidr"), at_except = WR_KEY(path, "except");
-	const struct wr_value *m = wr_dec_map(d, path, v);
-	if (!m)
-		return;
-	wr_dec_fields(d, path, m, &block_shape);
-	const struct wr_value *cidr = wr_value_get(m, "cidr");
-	bool typed = wr_dec_absent(cidr) || cidr->type == WR_STRING;
-	const char *text = wr_dec_string(d, &at_cidr, cidr);
-	if (!typed)
-		return;
-	if (!text || !*text) {
-		wr_dec_required(d, mark_of(cidr, v), &at_cidr, "");
+	if (!wr_dec_map(d, path, v)) {
+		wr_diag_advise(d->diags, "write ipBlock: {cidr: ...}");
 		return;
 	}
-	bool have = read_cidr(d, &at_cidr, cidr, text, &out->cidr);
-	read_excepts(d, &at_except, wr_value_get(m, "except"), have, out);
+	wr_dec_fields(d, path, v, &wr_np_shape_ip_block);
+	const struct wr_value *cidr = wr_value_get(v, "cidr");
+	const char *text = wr_dec_string(d, &at_cidr, cidr);
+	if (cidr && cidr->type == WR_LIST)
+		wr_diag_advise(d->diags, "one ipBlock has one cidr: write a peer for each");
+	const struct wr_value *except = list_of(d, &at_except, wr_value_get(v, "except"),
+						"write a list: except: [...]");
+	if (!wr_dec_absent(cidr) && !text)
+		return;
+	if (!text || !*text)
+		wr_dec_required(d, cidr ? cidr->mark : v->mark, &at_cidr, "");
+	else if (decode_cidr(d, &at_cidr, cidr, &out->cidr) && except)
+		decode_except(d, &at_except, except, out);
 }
 
-static struct wr_label_selector *read_selector(struct wr_decoder *d, const struct wr_path *path,
+static struct wr_label_selector *peer_selector(struct wr_decoder *d, const struct wr_path *path,
 					       const struct wr_value *v)
 {
 	if (wr_dec_absent(v))
@@ -294,129 +250,160 @@ static struct wr_label_selector *read_selector(struct wr_decoder *d, const struc
 	return s;
 }
 
-static void read_peer(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
-		      struct wr_np_peer *out)
+static void decode_peer(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
+			enum wr_direction dir, struct wr_np_peer *out)
 {
+	const struct wr_value *map =
+		item_map(d, path, v,
+			 "a peer is written as - podSelector: ..., namespaceSelector or ipBlock");
+	out->mark = v->mark;
+	if (!map)
+		return;
 	struct wr_path at_pods = WR_KEY(path, "podSelector"),
 		       at_ns = WR_KEY(path, "namespaceSelector"),
 		       at_block = WR_KEY(path, "ipBlock");
-	const struct wr_value *m = item_map(d, path, v);
-	out->mark = v->mark;
-	if (!m)
-		return;
-	wr_dec_fields(d, path, m, &peer_shape);
-	const struct wr_value *block = wr_value_get(m, "ipBlock");
+	bool failed = d->failed;
+	d->failed = false;
+	wr_dec_fields(d, path, map, &wr_np_shape_peer[dir]);
+	bool readable = !d->failed;
+	d->failed |= failed;
+	out->pod_selector = peer_selector(d, &at_pods, wr_value_get(map, "podSelector"));
+	out->ns_selector = peer_selector(d, &at_ns, wr_value_get(map, "namespaceSelector"));
+	const struct wr_value *block = wr_value_get(map, "ipBlock");
 	out->has_ip_block = !wr_dec_absent(block);
-	out->pod_selector = read_selector(d, &at_pods, wr_value_get(m, "podSelector"));
-	out->ns_selector = read_selector(d, &at_ns, wr_value_get(m, "namespaceSelector"));
 	if (out->has_ip_block)
-		read_block(d, &at_block, block, out);
-	if (!out->has_ip_block && !out->pod_selector && !out->ns_selector)
+		decode_ip_block(d, &at_block, block, out);
+	bool pods_or_ns = out->pod_selector || out->ns_selector;
+	/* a peer whose only field is misspelt is not also empty */
+	if (!pods_or_ns && !out->has_ip_block && readable)
 		wr_dec_required(d, v->mark, path, "must specify a peer");
-	else if (out->has_ip_block && (out->pod_selector || out->ns_selector))
+	else if (pods_or_ns && out->has_ip_block)
 		wr_dec_forbidden(d, v->mark, path, "may not specify both ipBlock and another peer");
 }
 
-/* ---- rules ---- */
-
-static void read_rule(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
-		      enum wr_direction dir, struct wr_np_rule *out)
+static void decode_rule(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
+			enum wr_direction dir, struct wr_np_rule *out)
 {
-	const char *peers_field = dir == WR_INGRESS ? "from" : "to";
-	struct wr_path at_ports = WR_KEY(path, "ports"), at_peers = WR_KEY(path, peers_field);
-	const struct wr_value *m = item_map(d, path, v);
+	const char *peers_key = dir == WR_INGRESS ? "from" : "to";
+	const struct wr_value *map = item_map(d, path, v,
+					      "a rule is written as - from: [...] (egress: "
+					      "to) and ports: [...]; - {} allows all");
 	out->mark = v->mark;
-	if (!m)
+	if (!map)
 		return;
-	wr_dec_fields(d, path, m, &rule_shapes[dir]);
-	const struct wr_value *ports = wr_value_get(m, "ports"),
-			      *peers = wr_value_get(m, peers_field);
-	const struct wr_value *list = wr_dec_list(d, &at_ports, ports);
-	if (!wr_dec_absent(ports) && !list)
-		wr_diag_advise(d->diags, "ports is a list: put \"- \" before port");
-	out->ports = list && list->n ? wr_dec_array(d, list->n, sizeof(*out->ports)) : NULL;
-	for (; out->ports && out->n_ports < list->n; out->n_ports++) {
-		struct wr_path at = WR_INDEX(&at_ports, out->n_ports);
-		read_port(d, &at, list->items[out->n_ports], &out->ports[out->n_ports]);
+	wr_dec_fields(d, path, map, &wr_np_shape_rule[dir]);
+	struct wr_path at_ports = WR_KEY(path, "ports"), at_peers = WR_KEY(path, peers_key);
+	const struct wr_value *ports = list_of(d, &at_ports, wr_value_get(map, "ports"), ONE_ITEM);
+	const struct wr_value *peers = list_of(d, &at_peers, wr_value_get(map, peers_key),
+					       ONE_ITEM);
+	out->ports = wr_dec_array(d, ports ? ports->n : 0, sizeof(*out->ports));
+	out->peers = wr_dec_array(d, peers ? peers->n : 0, sizeof(*out->peers));
+	for (size_t i = 0; ports && out->ports && i < ports->n; i++) {
+		struct wr_path at = WR_INDEX(&at_ports, i);
+		decode_port(d, &at, ports->items[i], &out->ports[out->n_ports++]);
 	}
-	list = wr_dec_list(d, &at_peers, peers);
-	if (!wr_dec_absent(peers) && !list)
-		wr_diag_advise(d->diags, "%s is a list: put \"- \" before the peer", peers_field);
-	out->peers = list && list->n ? wr_dec_array(d, list->n, sizeof(*out->peers)) : NULL;
-	for (; out->peers && out->n_peers < list->n; out->n_peers++) {
-		struct wr_path at = WR_INDEX(&at_peers, out->n_peers);
-		read_peer(d, &at, list->items[out->n_peers], &out->peers[out->n_peers]);
+	for (size_t i = 0; peers && out->peers && i < peers->n; i++) {
+		struct wr_path at = WR_INDEX(&at_peers, i);
+		decode_peer(d, &at, peers->items[i], dir, &out->peers[out->n_peers++]);
 	}
 }
 
-static void read_rules(struct wr_decoder *d, const struct wr_path *spec, const struct wr_value *m,
-		       enum wr_direction dir, struct wr_np_object *np)
+static void decode_rules(struct wr_decoder *d, const struct wr_path *spec,
+			 const struct wr_value *map, enum wr_direction dir,
+			 struct wr_np_object *out)
 {
-	struct wr_path path = WR_KEY(spec, dir == WR_INGRESS ? "ingress" : "egress");
-	const struct wr_value *v = wr_value_get(m, path.key);
-	const struct wr_value *list = wr_dec_list(d, &path, v);
-	if (!wr_dec_absent(v)) {
-		np->rules_mark[dir] = v->mark;
-		if (!list)
-			wr_diag_advise(d->diags, "%s is a list of rules: put \"- \" before each",
-				       path.key);
-	}
-	np->rules[dir] = list && list->n ? wr_dec_array(d, list->n, sizeof(struct wr_np_rule))
-					 : NULL;
-	for (size_t i = 0; np->rules[dir] && i < list->n; i++, np->n_rules[dir]++) {
+	const char *key = dir == WR_INGRESS ? "ingress" : "egress";
+	struct wr_path path = WR_KEY(spec, key);
+	const struct wr_value *v = wr_value_get(map, key);
+	for (size_t i = 0; i < map->n && !wr_dec_absent(v); i++)
+		if (!strcmp(map->fields[i].key, key))
+			out->rules_mark[dir] = map->fields[i].mark;
+	const struct wr_value *list = list_of(d, &path, v,
+					      "it is a list of rules: [] allows nothing, [{}] "
+					      "allows all; put \"- \" before a rule's first field");
+	if (!list || !list->n)
+		return;
+	out->rules[dir] = wr_dec_array(d, list->n, sizeof(*out->rules[dir]));
+	for (size_t i = 0; out->rules[dir] && i < list->n; i++) {
 		struct wr_path at = WR_INDEX(&path, i);
-		read_rule(d, &at, list->items[i], dir, &np->rules[dir][i]);
+		decode_rule(d, &at, list->items[i], dir, &out->rules[dir][out->n_rules[dir]++]);
 	}
 }
 
-/* ---- policyTypes ---- */
-
-static void read_types(struct wr_decoder *d, const struct wr_path *spec, const struct wr_value *m,
-		       struct wr_np_object *np)
+/* The whole list as JSON, for the one error that shows it. */
+static void too_many_types(struct wr_decoder *d, const struct wr_path *path,
+			   const struct wr_value *list)
 {
+	char text[1024], quoted[256];
+	size_t at = 0;
+	for (size_t i = 0; i < list->n && at + sizeof(quoted) + 8 < sizeof(text); i++) {
+		const struct wr_value *v = list->items[i];
+		text[at++] = i ? ',' : '[';
+		wr_quote(quoted, sizeof(quoted), v->type == WR_STRING ? v->text : "");
+		memcpy(text + at, quoted, strlen(quoted));
+		at += strlen(quoted);
+	}
+	text[at++] = ']';
+	text[at] = '\0';
+	wr_dec_error(d, list->mark, path,
+		     "Invalid value: %s: may not specify more than two policyTypes", text);
+}
+
+static void decode_types(struct wr_decoder *d, const struct wr_path *spec,
+			 const struct wr_value *map, struct wr_np_object *out)
+{
+	static const char *const names[] = {"Ingress", "Egress", NULL};
 	struct wr_path path = WR_KEY(spec, "policyTypes");
-	const struct wr_value *v = wr_value_get(m, "policyTypes");
-	const struct wr_value *list = wr_dec_list(d, &path, v);
-	if (!wr_dec_absent(v) && !list)
-		wr_diag_advise(d->diags,
-			       "policyTypes is a list: [Ingress], [Egress] or [Ingress, Egress]");
+	const struct wr_value *v = wr_value_get(map, "policyTypes");
+	const struct wr_value *list = list_of(d, &path, v, "write a list: policyTypes: [Ingress]");
 	if (!list || !list->n) {
-		np->isolates[WR_INGRESS] = true;
-		np->isolates[WR_EGRESS] = np->n_rules[WR_EGRESS] > 0;
+		out->isolates[WR_INGRESS] = true;
+		out->isolates[WR_EGRESS] = out->n_rules[WR_EGRESS] > 0;
 		return;
 	}
-	if (list->n > 2) {
-		/* the API server shows the whole list as its value */
-		wr_dec_error(d, v->mark, &path,
-			     "Invalid value: %s: may not specify more than two policyTypes",
-			     "[...]");
-		return;
-	}
+	bool readable = true;
 	for (size_t i = 0; i < list->n; i++) {
 		struct wr_path at = WR_INDEX(&path, i);
-		const char *text = wr_dec_string(d, &at, list->items[i]);
-		if (text && !strcmp(text, "Ingress"))
-			np->isolates[WR_INGRESS] = true;
-		else if (text && !strcmp(text, "Egress"))
-			np->isolates[WR_EGRESS] = true;
-		else if (text)
+		readable &= wr_dec_absent(list->items[i]) || wr_dec_string(d, &at, list->items[i]);
+	}
+	if (list->n > 2 && readable) {
+		too_many_types(d, &path, list);
+		return;
+	}
+	for (size_t i = 0; readable && i < list->n; i++) {
+		struct wr_path at = WR_INDEX(&path, i);
+		const char *text = wr_dec_absent(list->items[i]) ? "" : list->items[i]->text;
+		if (!strcmp(text, "Ingress")) {
+			out->isolates[WR_INGRESS] = true;
+		} else if (!strcmp(text, "Egress")) {
+			out->isolates[WR_EGRESS] = true;
+		} else {
 			wr_dec_unsupported(d, list->items[i]->mark, &at, text,
 					   "\"Ingress\", \"Egress\"");
+			const char *meant = wr_typo_suggest(text, names);
+			if (meant)
+				wr_diag_advise(d->diags, "did you mean \"%s\"?", meant);
+		}
 	}
 }
 
 void wr_dec_networkpolicy(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o)
 {
-	struct wr_path spec = WR_KEY(NULL, "spec"), at_pods = WR_KEY(&spec, "podSelector");
+	struct wr_path path = WR_KEY(NULL, "spec"), at_pods = WR_KEY(&path, "podSelector");
 	struct wr_np_object *np = &o->np;
-	wr_dec_fields(d, NULL, v, &object_shape);
+	wr_dec_fields(d, NULL, v, &wr_np_shape_top);
 	wr_dec_meta_strict(d, v, o);
-	const struct wr_value *m = wr_dec_map(d, &spec, wr_value_get(v, "spec"));
-	if (m) {
-		wr_dec_fields(d, &spec, m, &spec_shape);
-		wr_dec_selector(d, &at_pods, wr_value_get(m, "podSelector"), &np->pod_selector);
-		read_rules(d, &spec, m, WR_INGRESS, np);
-		read_rules(d, &spec, m, WR_EGRESS, np);
+	const struct wr_value *s = wr_value_get(v, "spec");
+	const struct wr_value *spec = wr_dec_absent(s) ? &nothing : wr_dec_map(d, &path, s);
+	np->pod_selector.mark = o->mark;
+	if (!spec)
+		return;
+	if (spec != &nothing) {
+		np->pod_selector.mark = spec->mark;
+		wr_dec_fields(d, &path, spec, &wr_np_shape_spec);
 	}
-	read_types(d, &spec, m, np);
+	wr_dec_selector(d, &at_pods, wr_value_get(spec, "podSelector"), &np->pod_selector);
+	decode_rules(d, &path, spec, WR_INGRESS, np);
+	decode_rules(d, &path, spec, WR_EGRESS, np);
+	decode_types(d, &path, spec, np);
 }

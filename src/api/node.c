@@ -16,7 +16,8 @@ static void decode_addresses(struct wr_decoder *d, const struct wr_value *v,
 {
 	struct wr_path status = WR_KEY(NULL, "status"), addresses = WR_KEY(&status, "addresses");
 	const struct wr_value *s = wr_dec_map(d, &status, wr_value_get(v, "status"));
-	const struct wr_value *list = wr_dec_list(d, &addresses, wr_value_get(s, "addresses"));
+	const struct wr_value *list = wr_dec_short_list(d, &addresses,
+							wr_value_get(s, "addresses"));
 	if (!list || !list->n)
 		return;
 	node->ips = wr_dec_array(d, list->n, sizeof(*node->ips));
@@ -41,8 +42,7 @@ static void add_cidr(struct wr_decoder *d, const struct wr_path *path, const str
 		return;
 	}
 	for (size_t i = 0; i < node->n_pod_cidrs; i++)
-		if (node->pod_cidrs[i].len == c.len &&
-		    wr_ip_equal(&node->pod_cidrs[i].ip, &c.ip))
+		if (node->pod_cidrs[i].len == c.len && wr_ip_equal(&node->pod_cidrs[i].ip, &c.ip))
 			return;
 	node->pod_cidrs[node->n_pod_cidrs++] = c;
 }
@@ -53,9 +53,8 @@ void wr_dec_node(struct wr_decoder *d, const struct wr_value *v, struct wr_objec
 		       many = WR_KEY(&spec, "podCIDRs");
 	decode_addresses(d, v, &o->node);
 	const struct wr_value *s = wr_dec_map(d, &spec, wr_value_get(v, "spec"));
-	const struct wr_value *list = wr_dec_list(d, &many, wr_value_get(s, "podCIDRs"));
-	o->node.pod_cidrs =
-		wr_dec_array(d, 1 + (list ? list->n : 0), sizeof(*o->node.pod_cidrs));
+	const struct wr_value *list = wr_dec_short_list(d, &many, wr_value_get(s, "podCIDRs"));
+	o->node.pod_cidrs = wr_dec_array(d, 1 + (list ? list->n : 0), sizeof(*o->node.pod_cidrs));
 	if (!o->node.pod_cidrs)
 		return;
 	add_cidr(d, &one, wr_value_get(s, "podCIDR"), &o->node);

@@ -49,8 +49,8 @@ static void decode_containers(struct wr_decoder *d, const struct wr_path *path,
 		const struct wr_value *container = wr_dec_map(d, &at, containers->items[i]);
 		if (!container || (sidecars_only && !is_sidecar(container)))
 			continue;
-		const struct wr_value *ports =
-			wr_dec_list(d, &at_ports, wr_value_get(container, "ports"));
+		const struct wr_value *ports = wr_dec_list(d, &at_ports,
+							   wr_value_get(container, "ports"));
 		for (size_t j = 0; ports && j < ports->n; j++) {
 			struct wr_path at_port = WR_INDEX(&at_ports, j);
 			decode_port(d, &at_port, ports->items[j], out);
@@ -73,7 +73,8 @@ void wr_dec_pod_spec(struct wr_decoder *d, const struct wr_path *path, const str
 
 	const struct wr_value *regular = wr_dec_list(d, &at_regular, wr_value_get(v, "containers"));
 	const struct wr_value *init = wr_dec_list(d, &at_init, wr_value_get(v, "initContainers"));
-	size_t n = (regular ? count_ports(regular, false) : 0) + (init ? count_ports(init, true) : 0);
+	size_t n = (regular ? count_ports(regular, false) : 0) +
+		   (init ? count_ports(init, true) : 0);
 	out->ports = n ? wr_dec_array(d, n, sizeof(*out->ports)) : NULL;
 	if (n && !out->ports)
 		return;
@@ -84,12 +85,11 @@ void wr_dec_pod_spec(struct wr_decoder *d, const struct wr_path *path, const str
 }
 
 /* One address, and a list of mappings with an address each: podIP and podIPs, hostIP and hostIPs. */
-static void decode_ips(struct wr_decoder *d, const struct wr_path *status,
-		       const struct wr_value *v, const char *one, const char *many,
-		       struct wr_ip **ips, size_t *n)
+static void decode_ips(struct wr_decoder *d, const struct wr_path *status, const struct wr_value *v,
+		       const char *one, const char *many, struct wr_ip **ips, size_t *n)
 {
 	struct wr_path at_one = WR_KEY(status, one), at_many = WR_KEY(status, many);
-	const struct wr_value *list = wr_dec_list(d, &at_many, wr_value_get(v, many));
+	const struct wr_value *list = wr_dec_short_list(d, &at_many, wr_value_get(v, many));
 	*ips = wr_dec_array(d, 1 + (list ? list->n : 0), sizeof(**ips));
 	if (!*ips)
 		return;

@@ -83,8 +83,8 @@ void wr_dec_labels(struct wr_decoder *d, const struct wr_path *path, const struc
 			continue;
 		if (kept && !strcmp(labels[kept - 1].key, f->key))
 			kept--;
-		labels[kept++] = (struct wr_label){
-			f->key, value, f->value ? f->value->mark : f->mark};
+		labels[kept++] = (struct wr_label){f->key, value,
+						   f->value ? f->value->mark : f->mark};
 	}
 	*out = labels;
 	*n = kept;
@@ -105,8 +105,8 @@ static void add_match_labels(struct wr_decoder *d, const struct wr_path *path,
 		wr_dec_check(d, labels[i].mark, path, labels[i].key, wr_check_label_key);
 		wr_dec_check(d, labels[i].mark, path, labels[i].value, wr_check_label_value);
 		values[i] = labels[i].value;
-		out->reqs[out->n++] = (struct wr_requirement){
-			labels[i].key, WR_OP_IN, &values[i], 1, labels[i].mark};
+		out->reqs[out->n++] = (struct wr_requirement){labels[i].key, WR_OP_IN, &values[i],
+							      1, labels[i].mark};
 	}
 }
 
@@ -183,8 +183,9 @@ static void add_expression(struct wr_decoder *d, const struct wr_path *path,
 		wr_dec_required(d, mark_of(values, v), &at_values,
 				"must be specified when `operator` is 'In' or 'NotIn'");
 	else if ((r.op == WR_OP_EXISTS || r.op == WR_OP_NOT_EXISTS) && r.n)
-		wr_dec_forbidden(d, mark_of(values, v), &at_values,
-				 "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+		wr_dec_forbidden(
+			d, mark_of(values, v), &at_values,
+			"may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
 	wr_dec_check(d, mark_of(key, v), &at_key, r.key, wr_check_label_key);
 	check_values(d, &at_values, values, &r);
 	out->reqs[out->n++] = r;

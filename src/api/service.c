@@ -66,7 +66,7 @@ static void decode_cluster_ips(struct wr_decoder *d, const struct wr_path *spec,
 {
 	struct wr_path at_one = WR_KEY(spec, "clusterIP"), at_many = WR_KEY(spec, "clusterIPs");
 	const struct wr_value *one = wr_value_get(v, "clusterIP");
-	const struct wr_value *list = wr_dec_list(d, &at_many, wr_value_get(v, "clusterIPs"));
+	const struct wr_value *list = wr_dec_short_list(d, &at_many, wr_value_get(v, "clusterIPs"));
 	svc->cluster_ips = wr_dec_array(d, 1 + (list ? list->n : 0), sizeof(*svc->cluster_ips));
 	if (!svc->cluster_ips)
 		return;
@@ -83,8 +83,9 @@ static void decode_cluster_ips(struct wr_decoder *d, const struct wr_path *spec,
 static void decode_families(struct wr_decoder *d, const struct wr_path *spec,
 			    const struct wr_value *v, struct wr_service_object *svc)
 {
-	struct wr_path at_list = WR_KEY(spec, "ipFamilies"), at_rule = WR_KEY(spec, "ipFamilyPolicy");
-	const struct wr_value *list = wr_dec_list(d, &at_list, wr_value_get(v, "ipFamilies"));
+	struct wr_path at_list = WR_KEY(spec, "ipFamilies"),
+		       at_rule = WR_KEY(spec, "ipFamilyPolicy");
+	const struct wr_value *list = wr_dec_short_list(d, &at_list, wr_value_get(v, "ipFamilies"));
 	for (size_t i = 0; list && i < list->n; i++) {
 		struct wr_path at = WR_INDEX(&at_list, i);
 		const char *family = wr_dec_string(d, &at, list->items[i]);
