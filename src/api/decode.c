@@ -58,6 +58,7 @@ static const struct {
 	{WR_KIND_CRONJOB, "batch/v1beta1"},
 	{WR_KIND_CRONJOB, "batch/v2alpha1"},
 	{WR_KIND_NETWORKPOLICY, NP_API},
+	{WR_KIND_INGRESS, "networking.k8s.io/v1"},
 };
 #define N_APIS (sizeof(apis) / sizeof(apis[0]))
 
@@ -166,6 +167,8 @@ static void decode_kind(struct wr_decoder *d, const struct wr_value *v, struct w
 		wr_dec_node(d, v, o);
 	else if (o->kind == WR_KIND_SERVICE)
 		wr_dec_service(d, v, o);
+	else if (o->kind == WR_KIND_INGRESS)
+		wr_dec_ingress(d, v, o);
 }
 
 /* An object under its kind's apiVersion; NULL when it has errors. */
@@ -288,7 +291,9 @@ static int decode_item(struct wr_decoder *d, struct sink *s, const struct wr_val
 	}
 	if (!api && !inherited_or_metadata(v, list) && kind != WR_KIND_NETWORKPOLICY)
 		return skip(d, s, "(no object)", NULL);
-	if (api && !serves(api, (enum wr_kind)kind) && !is_builtin_api(api) &&
+	/* an Ingress of an older version has another shape, and decides no verdict */
+	if (api && !serves(api, (enum wr_kind)kind) &&
+	    (!is_builtin_api(api) || kind == WR_KIND_INGRESS) &&
 	    !(kind == WR_KIND_NETWORKPOLICY && looks_like_networking(api)))
 		return skip(d, s, kind_text, api);
 

@@ -93,6 +93,7 @@ void wr_dec_pod(struct wr_decoder *d, const struct wr_value *v, struct wr_object
 void wr_dec_workload(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o);
 void wr_dec_node(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o);
 void wr_dec_service(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o);
+void wr_dec_ingress(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o);
 void wr_dec_networkpolicy(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o);
 
 /* A pod template's or pod's spec (v may be absent). */

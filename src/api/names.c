@@ -22,6 +22,7 @@ static const struct {
 	[WR_KIND_JOB] = {"Job", "jobs", "job"},
 	[WR_KIND_CRONJOB] = {"CronJob", "cronjobs", "cj"},
 	[WR_KIND_NETWORKPOLICY] = {"NetworkPolicy", "networkpolicies", "netpol"},
+	[WR_KIND_INGRESS] = {"Ingress", "ingresses", "ing"},
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == WR_KIND_COUNT, "a name for every kind");
 

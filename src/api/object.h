@@ -29,6 +29,7 @@ enum wr_kind {
 	WR_KIND_JOB,
 	WR_KIND_CRONJOB,
 	WR_KIND_NETWORKPOLICY,
+	WR_KIND_INGRESS,
 	WR_KIND_COUNT
 };
 
@@ -41,10 +42,10 @@ struct wr_label {
 };
 
 struct wr_meta {
-	const char *name;      /* never NULL; "" where missing was tolerated */
-	const char *ns;        /* namespaced kinds: "default" when left out; else NULL */
+	const char *name; /* never NULL; "" where missing was tolerated */
+	const char *ns;   /* namespaced kinds: "default" when left out; else NULL */
 	struct wr_label *labels;
-	size_t n_labels; /* sorted by key, keys unique */
+	size_t n_labels;                     /* sorted by key, keys unique */
 	const char *owner_kind, *owner_name; /* first controller ownerReference, or NULL */
 	const char *uid;                     /* or NULL */
 	struct wr_mark mark;                 /* of metadata.name, or of the object */
@@ -93,7 +94,7 @@ struct wr_pod_object {
 };
 
 struct wr_workload_object {
-	uint32_t replicas; /* spec.replicas, default 1; DaemonSet: 0 */
+	uint32_t replicas;       /* spec.replicas, default 1; DaemonSet: 0 */
 	struct wr_label *labels; /* of the pod template, sorted by key */
 	size_t n_labels;
 	struct wr_pod_spec spec;
@@ -107,7 +108,7 @@ struct wr_node_object {
 };
 
 struct wr_service_port {
-	const char *name;        /* or NULL */
+	const char *name; /* or NULL */
 	uint8_t proto;
 	uint16_t port;
 	uint16_t target_port;    /* 0 when target_name is set; default: port */
@@ -117,8 +118,8 @@ struct wr_service_port {
 };
 
 struct wr_service_object {
-	const char *type; /* default "ClusterIP" */
-	bool headless;    /* clusterIP: None */
+	const char *type;          /* default "ClusterIP" */
+	bool headless;             /* clusterIP: None */
 	struct wr_ip *cluster_ips; /* as written; empty: to be assigned */
 	size_t n_cluster_ips;
 	struct wr_label *selector; /* sorted by key; n 0: no selector */
@@ -126,6 +127,21 @@ struct wr_service_object {
 	struct wr_service_port *ports;
 	size_t n_ports;
 	bool want_ipv4, want_ipv6; /* from ipFamilies and ipFamilyPolicy; both false: not said */
+};
+
+/* networking.k8s.io/v1 Ingress: a Service that an ingress controller sends to. */
+struct wr_ingress_backend {
+	const char *host;      /* of its rule; NULL: any, or the default backend */
+	const char *service;   /* name, in the Ingress's namespace */
+	uint16_t port;         /* the Service's port; 0: by name */
+	const char *port_name; /* or NULL */
+	struct wr_mark mark;
+};
+
+struct wr_ingress_object {
+	const char *class_name; /* or NULL */
+	struct wr_ingress_backend *backends;
+	size_t n_backends;
 };
 
 struct wr_np_port {
@@ -168,7 +184,7 @@ struct wr_np_object {
 struct wr_object {
 	enum wr_kind kind;
 	struct wr_meta meta;
-	struct wr_mark mark; /* of the object's first field */
+	struct wr_mark mark;           /* of the object's first field */
 	const struct wr_document *doc; /* borrowed; the document that it came from */
 	const struct wr_value *value;  /* its tree (an item's, within a List) */
 	union {
@@ -177,6 +193,7 @@ struct wr_object {
 		struct wr_node_object node;
 		struct wr_service_object service;
 		struct wr_np_object np;
+		struct wr_ingress_object ingress;
 	};
 };
 

@@ -35,4 +35,5 @@ int model_namespaces(struct wr_world *w, const struct wr_objects *objects);
 int model_nodes(struct wr_world *w, const struct wr_objects *objects);
 int model_pods(struct wr_world *w, const struct wr_objects *objects);
 int model_services(struct wr_world *w, const struct wr_objects *objects);
+int model_ingresses(struct wr_world *w, const struct wr_objects *objects); /* after the Services */
 int model_policies(struct wr_world *w, const struct wr_objects *objects);

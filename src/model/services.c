@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Services: which pods stand behind each. */
+/* Services: which pods stand behind each; Ingresses: which Services. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,5 +71,54 @@ int model_services(struct wr_world *w, const struct wr_objects *objects)
 	}
 	if (n)
 		qsort(w->services, n, sizeof(*w->services), compare);
+	return 0;
+}
+
+uint32_t wr_world_find_service(const struct wr_world *w, const char *ns, const char *name)
+{
+	const struct wr_service key = {.ns = ns, .name = name};
+	const struct wr_service *found = w->n_services ? bsearch(&key, w->services, w->n_services,
+								 sizeof(key), compare)
+						       : NULL;
+	return found ? (uint32_t)(found - w->services) : WR_NONE;
+}
+
+static int resolve_ingress(struct wr_world *w, const struct wr_object *o, struct wr_ingress *out)
+{
+	*out = (struct wr_ingress){.ns = o->meta.ns, .name = o->meta.name, .object = o};
+	out->services = wr_arena_array(w->private->arena, o->ingress.n_backends, sizeof(uint32_t));
+	if (!out->services)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->ingress.n_backends; i++)
+		out->services[i] = wr_world_find_service(w, o->meta.ns,
+							 o->ingress.backends[i].service);
+	return 0;
+}
+
+static int compare_ingresses(const void *pa, const void *pb)
+{
+	const struct wr_ingress *a = pa, *b = pb;
+	int c = strcmp(a->ns, b->ns);
+	return c ? c : strcmp(a->name, b->name);
+}
+
+int model_ingresses(struct wr_world *w, const struct wr_objects *objects)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < objects->n; i++)
+		n += objects->items[i]->kind == WR_KIND_INGRESS;
+	w->ingresses = wr_arena_array(w->private->arena, n, sizeof(*w->ingresses));
+	if (!w->ingresses)
+		return -ENOMEM;
+	for (size_t i = 0; i < objects->n; i++) {
+		if (objects->items[i]->kind != WR_KIND_INGRESS)
+			continue;
+		int rc = resolve_ingress(w, objects->items[i], &w->ingresses[w->n_ingresses]);
+		if (rc)
+			return rc;
+		w->n_ingresses++;
+	}
+	if (n)
+		qsort(w->ingresses, n, sizeof(*w->ingresses), compare_ingresses);
 	return 0;
 }

@@ -74,6 +74,8 @@ int wr_world_new(const struct wr_objects *objects, struct wr_diags *diags, struc
 	if (!rc)
 		rc = model_services(w, objects);
 	if (!rc)
+		rc = model_ingresses(w, objects);
+	if (!rc)
 		rc = model_policies(w, objects);
 	if (rc) {
 		world_free(w);

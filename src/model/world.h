@@ -77,6 +77,13 @@ struct wr_service {
 	const struct wr_object *object;
 };
 
+/* Ingresses: to which Services an ingress controller sends. */
+struct wr_ingress {
+	const char *ns, *name;
+	uint32_t *services; /* by backend of the object: index into services, WR_NONE: no such Service */
+	const struct wr_object *object;
+};
+
 enum wr_tier { WR_TIER_ADMIN, WR_TIER_NETWORKPOLICY, WR_TIER_BASELINE };
 enum wr_action { WR_ACCEPT, WR_DENY, WR_PASS };
 
@@ -151,6 +158,8 @@ struct wr_world {
 	uint32_t n_pods;
 	struct wr_service *services;
 	uint32_t n_services;
+	struct wr_ingress *ingresses;
+	uint32_t n_ingresses;
 	/* by tier, priority, namespace, name */
 	struct wr_policy *policies;
 	uint32_t n_policies;
@@ -174,6 +183,7 @@ uint32_t wr_world_find_namespace(const struct wr_world *w, const char *name);
 uint32_t wr_world_find_pod(const struct wr_world *w, const char *ns, const char *name,
 			   enum wr_kind kind);
 uint32_t wr_world_find_node(const struct wr_world *w, const char *name);
+uint32_t wr_world_find_service(const struct wr_world *w, const char *ns, const char *name);
 
 /* Text of an interned label pair ("app=web") and key ("app"); WR_NONE gives NULL. */
 const char *wr_world_pair_text(const struct wr_world *w, uint32_t pair);

@@ -64,10 +64,42 @@ static void workloads_stand_behind_services(void **state)
 	fixture_down(&f);
 }
 
+static void ingresses_find_their_services(void **state)
+{
+	(void)state;
+	struct fixture f;
+	fixture_up(&f,
+		   "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: a}}\n"
+		   "---\n{apiVersion: v1, kind: Service, metadata: {name: api, namespace: a}}\n"
+		   "---\n{apiVersion: v1, kind: Service, metadata: {name: web, namespace: b}}\n"
+		   "---\n{apiVersion: extensions/v1beta1, kind: Ingress, metadata: {name: old}}\n"
+		   "---\n{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: i, "
+		   "namespace: a}, spec: {ingressClassName: nginx, defaultBackend: {service: "
+		   "{name: web, port: {number: 80}}}, rules: [{host: x.org, http: {paths: ["
+		   "{backend: {service: {name: api, port: {name: http}}}}, {backend: {resource: "
+		   "{}}}, {backend: {service: {name: none, port: {number: 1}}}}]}}, {host: y}]}}");
+	assert_int_equal(f.world->n_ingresses, 1);
+	const struct wr_ingress *i = &f.world->ingresses[0];
+	const struct wr_ingress_object *o = &i->object->ingress;
+	assert_string_equal(o->class_name, "nginx");
+	assert_int_equal(o->n_backends, 3);
+	assert_string_equal(f.world->services[i->services[0]].name, "web");
+	assert_string_equal(f.world->services[i->services[0]].ns, "a");
+	assert_int_equal(o->backends[0].port, 80);
+	assert_null(o->backends[0].host);
+	assert_string_equal(f.world->services[i->services[1]].name, "api");
+	assert_string_equal(o->backends[1].port_name, "http");
+	assert_string_equal(o->backends[1].host, "x.org");
+	assert_int_equal(i->services[2], WR_NONE);
+	assert_int_equal(wr_world_find_service(f.world, "c", "web"), WR_NONE);
+	fixture_down(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(selects_pods_of_its_namespace),
+		cmocka_unit_test(ingresses_find_their_services),
 		cmocka_unit_test(workloads_stand_behind_services),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
