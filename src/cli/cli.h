@@ -145,5 +145,12 @@ int wr_cli_main(const struct wr_command *root, int argc, char **argv);
 
 /* The commands. */
 extern const struct wr_command wr_cmd_weir; /* the root */
-extern const struct wr_command wr_cmd_eval, wr_cmd_list, wr_cmd_describe, wr_cmd_lab,
-	wr_cmd_datapath, wr_cmd_version, wr_cmd_help, wr_cmd_completion;
+extern const struct wr_command wr_cmd_lint;
+extern const struct wr_command wr_cmd_eval;
+extern const struct wr_command wr_cmd_list;
+extern const struct wr_command wr_cmd_describe;
+extern const struct wr_command wr_cmd_lab;
+extern const struct wr_command wr_cmd_datapath;
+extern const struct wr_command wr_cmd_version;
+extern const struct wr_command wr_cmd_help;
+extern const struct wr_command wr_cmd_completion;

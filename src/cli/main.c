@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+/* In the order of weir --help; clang-format would put them on one line. */
+/* clang-format off */
 static const struct wr_command *const commands[] = {
-	&wr_cmd_eval,    &wr_cmd_list, &wr_cmd_describe,   &wr_cmd_lab, &wr_cmd_datapath,
-	&wr_cmd_version, &wr_cmd_help, &wr_cmd_completion, NULL,
+	&wr_cmd_lint,
+	&wr_cmd_eval,
+	&wr_cmd_list,
+	&wr_cmd_describe,
+	&wr_cmd_lab,
+	&wr_cmd_datapath,
+	&wr_cmd_version,
+	&wr_cmd_help,
+	&wr_cmd_completion,
+	NULL,
 };
+/* clang-format on */
 
 const struct wr_command wr_cmd_weir = {
 	.name = "weir",

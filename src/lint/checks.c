@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lint/checks.h"
+
+const struct lint_check *const lint_checks[] = {
+	&lint_selects,
+	NULL,
+};

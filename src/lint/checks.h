@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* All checks, in the order in which they run; ends with NULL (checks.c). */
+#include "lint/internal.h"
+
+extern const struct lint_check *const lint_checks[];
+
+extern const struct lint_check lint_selects; /* selects.c: subjects that select nobody */

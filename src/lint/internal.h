@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the checks share. A check is a table of its rules and a function; lint.c
+ * lists them all:
+ *
+ *	static const struct wr_lint_rule empty = {
+ *		"selects-nothing", WR_WARNING, false, "a podSelector that selects no pod",
+ *	};
+ *	static void run(struct lint *l) { ... }
+ *	const struct lint_check lint_selects = {LINT_RULES(&empty), run};
+ *
+ * Memory that runs out is noted once (l->nomem); checks go on and the caller
+ * looks at the end. All that is handed to the reporting functions is copied or
+ * lives as long as the objects do.
+ */
+#include "base/arena.h"
+#include "base/vec.h"
+#include "engine/query.h"
+#include "lint/lint.h"
+
+struct lint {
+	const struct wr_input *in;
+	const struct wr_objects *objects;
+	struct wr_program *p;
+	const struct wr_world *w;
+	struct wr_arena *arena;
+	const struct wr_lint_opts *opts;
+	/*
+	 * What the manifests tell of: without any pod (workloads count), nothing
+	 * can be said of what a selector matches; without any Namespace object,
+	 * nothing of the labels of namespaces.
+	 */
+	bool knows_pods, knows_namespaces;
+	bool nomem;
+	size_t n_ignored;
+	WR_VEC(struct wr_finding) findings;
+	struct wr_finding *newest; /* NULL: what was reported last is off */
+};
+
+struct lint_check {
+	const struct wr_lint_rule *const *rules; /* ends with NULL */
+	void (*run)(struct lint *l);
+};
+
+#define LINT_RULES(...) ((const struct wr_lint_rule *const[]){__VA_ARGS__, NULL})
+
+/* Whether a rule is on: checks that cost ask before. */
+bool lint_on(const struct lint *l, const struct wr_lint_rule *rule);
+
+/*
+ * Adds a finding about an object (NULL: none) at a mark. path: the field, or
+ * NULL. A rule that is off adds nothing, and then the functions below, which
+ * add to the newest finding, do nothing either.
+ */
+void lint_report(struct lint *l, const struct wr_lint_rule *rule, const struct wr_object *o,
+		 struct wr_mark mark, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 6, 7)));
+void lint_advise(struct lint *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void lint_relate(struct lint *l, struct wr_mark mark, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The fix: edits of the object's document (input/edit.h makes them); copied. */
+void lint_fix(struct lint *l, const struct wr_edit *edits, size_t n);
+
+/* Text in the arena of the run; NULL with nomem set when memory runs out. */
+const char *lint_text(struct lint *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* "spec.ingress[0]", "spec.ingress[0].from[1]", "spec.ingress[0].ports[2]". */
+const char *lint_rule_path(struct lint *l, enum wr_direction dir, size_t rule);
+const char *lint_peer_path(struct lint *l, enum wr_direction dir, size_t rule, size_t peer);
+const char *lint_port_path(struct lint *l, enum wr_direction dir, size_t rule, size_t port);
+
+/* "3 pods", "1 pod", "no pod"; "shop/web, shop/api and 3 more". */
+const char *lint_count(struct lint *l, size_t n, const char *one, const char *many);
+const char *lint_pod_names(struct lint *l, const struct wr_bitset *pods, size_t max);
+
+/* ignore.c: takes out the findings that comments silence, and counts them. */
+void lint_ignore(struct lint *l);
