@@ -13,7 +13,8 @@ static int run(const struct wr_args *args)
 	int status = wr_load_program(args, NULL, &loaded);
 	struct wr_lint_opts opts = {.strict = wr_arg_flag(args, "strict")};
 	struct wr_lint *lint = NULL;
-	if (!status && wr_lint_run(loaded.in, &loaded.objects, loaded.program, &opts, &lint) < 0)
+	struct wr_lint_source source = {loaded.in, &loaded.objects, loaded.diags, loaded.program};
+	if (!status && wr_lint_run(&source, &opts, &lint) < 0)
 		status = wr_fail(args, "out of memory");
 	size_t n = 0;
 	const struct wr_finding *f = lint ? wr_lint_findings(lint, &n) : NULL;

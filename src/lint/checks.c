@@ -2,6 +2,7 @@
 #include "lint/checks.h"
 
 const struct lint_check *const lint_checks[] = {
+	&lint_invalid,
 	&lint_selects,
 	NULL,
 };

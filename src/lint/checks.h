@@ -5,4 +5,5 @@
 
 extern const struct lint_check *const lint_checks[];
 
+extern const struct lint_check lint_invalid; /* invalid.c: what decoding said */
 extern const struct lint_check lint_selects; /* selects.c: subjects that select nobody */

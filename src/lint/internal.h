@@ -40,7 +40,7 @@ struct lint {
 
 struct lint_check {
 	const struct wr_lint_rule *const *rules; /* ends with NULL */
-	void (*run)(struct lint *l);
+	void (*run)(struct lint *l);             /* or NULL */
 };
 
 #define LINT_RULES(...) ((const struct wr_lint_rule *const[]){__VA_ARGS__, NULL})
@@ -73,6 +73,9 @@ const char *lint_port_path(struct lint *l, enum wr_direction dir, size_t rule, s
 /* "3 pods", "1 pod", "no pod"; "shop/web, shop/api and 3 more". */
 const char *lint_count(struct lint *l, size_t n, const char *one, const char *many);
 const char *lint_pod_names(struct lint *l, const struct wr_bitset *pods, size_t max);
+
+/* invalid.c: records of reading and decoding as findings, but where checks say it better. */
+void lint_invalid_report(struct lint *l, const struct wr_diags *diags);
 
 /* ignore.c: takes out the findings that comments silence, and counts them. */
 void lint_ignore(struct lint *l);

@@ -104,24 +104,33 @@ static int sort_findings(struct lint *l)
 	return 0;
 }
 
-int wr_lint_run(const struct wr_input *in, const struct wr_objects *objects, struct wr_program *p,
-		const struct wr_lint_opts *opts, struct wr_lint **out)
+static void run_checks(struct lint *l)
+{
+	l->w = wr_program_world(l->p);
+	l->knows_pods = l->w->n_pods > 0;
+	l->knows_namespaces = any_of_kind(l->objects, WR_KIND_NAMESPACE);
+	for (size_t i = 0; lint_checks[i] && !l->nomem; i++)
+		if (lint_checks[i]->run)
+			lint_checks[i]->run(l);
+}
+
+int wr_lint_run(const struct wr_lint_source *source, const struct wr_lint_opts *opts,
+		struct wr_lint **out)
 {
 	struct wr_lint *lint = calloc(1, sizeof(*lint));
 	if (!lint)
 		return -ENOMEM;
 	struct lint *l = &lint->run;
-	*l = (struct lint){.in = in,
-			   .objects = objects,
-			   .p = p,
-			   .w = wr_program_world(p),
+	*l = (struct lint){.in = source->in,
+			   .objects = source->objects,
+			   .p = source->program,
 			   .arena = wr_arena_new(),
 			   .opts = opts};
 	l->nomem = !l->arena;
-	l->knows_pods = l->w->n_pods > 0;
-	l->knows_namespaces = any_of_kind(objects, WR_KIND_NAMESPACE);
-	for (size_t i = 0; lint_checks[i] && !l->nomem; i++)
-		lint_checks[i]->run(l);
+	if (l->p && !l->nomem)
+		run_checks(l);
+	if (source->diags && !l->nomem)
+		lint_invalid_report(l, source->diags);
 	if (!l->nomem)
 		lint_ignore(l);
 	if (l->nomem || sort_findings(l) < 0) {

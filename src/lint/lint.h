@@ -58,14 +58,23 @@ struct wr_lint_opts {
 
 struct wr_lint; /* the findings of one run */
 
+/* What was read, and what became of it. All must outlive the result. */
+struct wr_lint_source {
+	const struct wr_input *in;
+	const struct wr_objects *objects;
+	/* Of reading and decoding: findings, too. NULL: none. */
+	const struct wr_diags *diags;
+	/* Compiled for all nodes. NULL: it could not be; only diags become findings. */
+	struct wr_program *program;
+};
+
 /*
- * Lints a compiled world. in, objects and p must outlive the result. The
- * program must be compiled for all nodes. Findings that a comment
- * "# weir:ignore ID reason" (on the line, or on lines of comment right above it
- * or above the object) silences are left out. 0, -ENOMEM.
+ * Lints. Findings that a comment "# weir:ignore ID reason" (on the line, or on
+ * lines of comment right above it or above the object) silences are left out.
+ * 0, -ENOMEM.
  */
-int wr_lint_run(const struct wr_input *in, const struct wr_objects *objects, struct wr_program *p,
-		const struct wr_lint_opts *opts, struct wr_lint **out);
+int wr_lint_run(const struct wr_lint_source *source, const struct wr_lint_opts *opts,
+		struct wr_lint **out);
 void wr_lint_free(struct wr_lint *l); /* takes NULL */
 
 /* In order of file (as read), line, column, id. */
