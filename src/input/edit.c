@@ -235,20 +235,6 @@ int wr_edit_remove_item(const struct wr_document *doc, const struct wr_value *li
 
 /* ---- files ---- */
 
-/* Where a document begins in the text of its file; -ESTALE when that is another text now. */
-static int locate(const char *text, size_t size, const struct wr_document *doc, size_t *at)
-{
-	size_t pos = 0;
-	for (uint32_t line = 1; line < doc->first_line; line++)
-		pos = next_line(text, size, pos);
-	if (size - pos >= 3 && !memcmp(text + pos, "\xef\xbb\xbf", 3))
-		pos += 3;
-	if (size - pos < doc->size || memcmp(text + pos, doc->text, doc->size) != 0)
-		return -ESTALE;
-	*at = pos;
-	return 0;
-}
-
 struct placed {
 	size_t at, size;
 	const char *text;
@@ -286,16 +272,18 @@ static size_t put_together(const char *text, size_t size, const struct placed *e
 	return used + size - at;
 }
 
-int wr_edit_apply(const char *text, size_t size, const struct wr_edit *edits, size_t n, char **out,
-		  size_t *out_size, size_t *left_out)
+int wr_edit_apply(const char *source, size_t size, const struct wr_edit *edits, size_t n,
+		  char **out, size_t *out_size, size_t *left_out)
 {
 	struct placed *placed = calloc(n + 1, sizeof(*placed));
 	size_t room = size + 1;
 	int rc = placed ? 0 : -ENOMEM;
 	for (size_t i = 0; i < n && !rc; i++) {
-		size_t base = 0;
-		rc = locate(text, size, edits[i].doc, &base);
-		placed[i] = (struct placed){base + edits[i].at, edits[i].size, edits[i].text, i};
+		const struct wr_document *doc = edits[i].doc;
+		size_t at = (size_t)(doc->text - doc->source) + edits[i].at;
+		if (doc->source != source || at + edits[i].size > size)
+			rc = -EINVAL;
+		placed[i] = (struct placed){at, edits[i].size, edits[i].text, i};
 		room += strlen(edits[i].text);
 	}
 	char *to = rc ? NULL : malloc(room);
@@ -303,7 +291,7 @@ int wr_edit_apply(const char *text, size_t size, const struct wr_edit *edits, si
 		rc = -ENOMEM;
 	if (!rc) {
 		qsort(placed, n, sizeof(*placed), by_place);
-		*out_size = put_together(text, size, placed, n, to, left_out);
+		*out_size = put_together(source, size, placed, n, to, left_out);
 		*out = to;
 	}
 	free(placed);

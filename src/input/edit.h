@@ -46,9 +46,9 @@ int wr_edit_remove_item(const struct wr_document *doc, const struct wr_value *li
 			struct wr_edit *out);
 
 /*
- * Applies edits to the text of a file (malloc'ed; the caller frees). Edits that
- * overlap one before them in the text are left out and counted. -ESTALE: the
- * text is not what the documents were read from any more.
+ * Applies edits of documents of one file to its source (malloc'ed; the caller
+ * frees). Edits that overlap one before them in the text are left out and
+ * counted. -EINVAL: a document is of another file.
  */
-int wr_edit_apply(const char *text, size_t size, const struct wr_edit *edits, size_t n, char **out,
-		  size_t *out_size, size_t *left_out);
+int wr_edit_apply(const char *source, size_t size, const struct wr_edit *edits, size_t n,
+		  char **out, size_t *out_size, size_t *left_out);

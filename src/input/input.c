@@ -85,6 +85,8 @@ struct reading {
 	struct wr_input *in;
 	struct wr_reading r;
 	uint32_t index;
+	const char *source;
+	size_t source_size;
 };
 
 static int add_document(void *arg, const char *text, size_t size, uint32_t first_line,
@@ -97,7 +99,14 @@ static int add_document(void *arg, const char *text, size_t size, uint32_t first
 			    "more than %zu documents in all", in->limits.documents);
 		return -E2BIG;
 	}
-	struct wr_document doc = {reading->r.file, reading->index++, first_line, text, size, root};
+	struct wr_document doc = {.file = reading->r.file,
+				  .index = reading->index++,
+				  .first_line = first_line,
+				  .text = text,
+				  .size = size,
+				  .root = root,
+				  .source = reading->source,
+				  .source_size = reading->source_size};
 	return wr_vec_push(&in->documents, doc);
 }
 
@@ -122,7 +131,10 @@ static int read_text(struct reading *reading, const char *text, size_t size, uin
 		int rc = decode_utf16(reading, &text, &size, first_line);
 		if (rc < 0)
 			return rc;
-	} else if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+	}
+	reading->source = text;
+	reading->source_size = size;
+	if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
 		text += 3;
 		size -= 3;
 	}
@@ -139,7 +151,7 @@ int wr_input_take(struct wr_input *in, const char *name, uint32_t first_line, ch
 	const char *kept = name ? wr_arena_strdup(in->arena, name) : NULL;
 	if (name && !kept)
 		return -ENOMEM;
-	struct reading reading = {in, {in->arena, &in->limits, diags, kept}, 0};
+	struct reading reading = {.in = in, .r = {in->arena, &in->limits, diags, kept}};
 	int rc = read_text(&reading, bytes, size, first_line);
 	return !rc || rc == -ENOMEM ? rc : -EIO;
 }

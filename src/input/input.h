@@ -31,6 +31,9 @@ struct wr_document {
 	const char *text;     /* the document's own bytes, not NUL-terminated */
 	size_t size;
 	struct wr_value *root;
+	/* the whole file that text lies in, as UTF-8; like text, it lives as long as the input */
+	const char *source;
+	size_t source_size;
 };
 
 struct wr_input;
