@@ -4,6 +4,7 @@
  * Strict decoding: which fields a structure has, and what to say of others.
  */
 #include "api/decoder.h"
+#include "base/typo.h"
 
 /* A field that people write in a place where it does not belong, and what to do. */
 struct wr_misplaced {
@@ -38,13 +39,3 @@ void wr_dec_unsupported(struct wr_decoder *d, struct wr_mark mark, const struct 
 /* Runs a wr_check_*() and reports each of its messages as an invalid value. */
 void wr_dec_check(struct wr_decoder *d, struct wr_mark mark, const struct wr_path *path,
 		  const char *value, size_t (*check)(const char *, const char **));
-
-/*
- * The distance of two words in typing errors (a letter wrong, missing, too
- * much, or two swapped), letters' case aside; large when they have nothing to
- * do with each other.
- */
-unsigned wr_typo_distance(const char *a, const char *b);
-
-/* The candidate that the word was likely meant to be, or NULL. */
-const char *wr_typo_suggest(const char *word, const char *const *candidates);

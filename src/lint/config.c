@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/fields.h"
+#include "base/typo.h"
 
 int wr_lint_severity(const char *text, struct wr_lint_setting *out)
 {
@@ -27,7 +27,7 @@ static const char *nearest_rule(const char *id)
 	unsigned least = UINT32_MAX;
 	for (size_t i = 0; i < n; i++) {
 		unsigned distance = wr_typo_distance(id, rules[i]->id);
-		if (distance < least && distance * 3 <= strlen(rules[i]->id)) {
+		if (distance < least && wr_typo_likely(distance, rules[i]->id)) {
 			least = distance;
 			best = rules[i]->id;
 		}
