@@ -68,6 +68,37 @@ int wr_load_world(const char *const *paths, size_t n, bool verbose, struct wr_lo
 	return rc < 0 || wr_diags_total(l->diags, WR_ERROR) ? WR_EXIT_ERROR : WR_EXIT_OK;
 }
 
+bool wr_load_unreadable(const struct wr_diag *d)
+{
+	return d->severity == WR_ERROR && !d->mark.line;
+}
+
+int wr_load_rest(struct wr_loaded *l, const struct wr_compile_opts *opts)
+{
+	static const struct wr_compile_opts none = {0};
+	int rc = wr_decode(l->in, l->arena, l->diags, &l->objects);
+	if (rc != -ENOMEM)
+		rc = wr_world_new(&l->objects, l->diags, &l->world);
+	if (!rc)
+		rc = wr_compile(l->world, opts ? opts : &none, NULL, &l->program);
+	if (rc == -E2BIG)
+		wr_diag_add(l->diags, WR_ERROR, (struct wr_mark){0}, NULL, NULL,
+			    "the policies exceed the bounds of the tables");
+	return rc == -ENOMEM ? rc : 0;
+}
+
+int wr_load_far(const char *const *paths, size_t n, const struct wr_compile_opts *opts,
+		struct wr_loaded *l)
+{
+	l->diags = wr_diags_new();
+	l->in = wr_input_new(NULL);
+	l->arena = wr_arena_new();
+	int rc = l->diags && l->in && l->arena ? 0 : -ENOMEM;
+	for (size_t i = 0; i < n && rc != -ENOMEM; i++)
+		rc = wr_input_path(l->in, paths[i], l->diags);
+	return rc == -ENOMEM ? rc : wr_load_rest(l, opts);
+}
+
 int wr_load_program(const struct wr_args *args, const struct wr_compile_opts *opts,
 		    struct wr_loaded *l)
 {

@@ -31,6 +31,18 @@ int wr_load_world(const char *const *paths, size_t n, bool verbose, struct wr_lo
 int wr_load_program(const struct wr_args *args, const struct wr_compile_opts *opts,
 		    struct wr_loaded *out);
 
+/*
+ * The same as far as it goes, and nothing is printed: errors stay in
+ * out->diags, what has errors is left out of the objects, and the world and
+ * the program are NULL where they cannot be made. 0 or -ENOMEM.
+ */
+int wr_load_far(const char *const *paths, size_t n, const struct wr_compile_opts *opts,
+		struct wr_loaded *out);
+/* The second half, for documents that are read already: out has diags, in and an arena. */
+int wr_load_rest(struct wr_loaded *out, const struct wr_compile_opts *opts);
+/* Of the records those that say that a path could not be read at all. */
+bool wr_load_unreadable(const struct wr_diag *d);
+
 void wr_loaded_free(struct wr_loaded *l);
 
 /*
