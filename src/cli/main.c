@@ -4,6 +4,7 @@
 /* In the order of weir --help; clang-format would put them on one line. */
 /* clang-format off */
 static const struct wr_command *const commands[] = {
+	&wr_cmd_validate,
 	&wr_cmd_lint,
 	&wr_cmd_eval,
 	&wr_cmd_list,

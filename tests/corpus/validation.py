@@ -156,14 +156,34 @@ def check(path, records, dumped, policies_only):
             yield from compare(want, got)
 
 
-def corpus(tool, name, files, records, policies_only):
+def command(weir, path, dumped):
+    """What `weir validate` says must be what the decoder says, in the server's terms."""
+    p = subprocess.run([weir, 'validate', '-f', path, '-o', 'json'], stdout=subprocess.PIPE,
+                       timeout=60, check=False)
+    documents = json.loads(p.stdout)['documents']
+    got = [(d['accepted'], d['field_errors'], d['warnings']) for d in documents]
+    want = [(o['accepted'] if o['kind'] == 'NetworkPolicy' or not o['accepted'] else None,
+             [] if o['decode_errors'] else o['field_errors'], o['warnings'])
+            for o in dumped['objects']] + [(False, [], [])] * len(dumped['unreadable'])
+    if got != want:
+        yield f'weir validate: {got}\n  the decoder: {want}'
+    if any(not d['diagnostics'] or not all(x['line'] for x in d['diagnostics'])
+           for d in documents if d['accepted'] is False):
+        yield 'weir validate: a refusal without a place'
+    if p.returncode != any(d['accepted'] is False for d in documents):
+        yield f'weir validate: exit status {p.returncode}'
+
+
+def corpus(tool, weir, name, files, records, policies_only):
     counts = collections.Counter()
     for path in files:
         case = f'{name}/{os.path.basename(path)}'
         wants = list(records(path))
         if not wants:
             continue
-        differences = list(check(path, wants, dump(tool, path), policies_only))
+        dumped = dump(tool, path)
+        differences = list(check(path, wants, dumped, policies_only))
+        differences += command(weir, path, dumped)
         kind = 'ok' if not differences else 'skip' if case in EXPLAINED else 'FAIL'
         counts[kind] += 1
         counts['policies'] += len(wants)
@@ -185,11 +205,11 @@ def main():
     if not os.path.isdir(folder):
         print('skip validation: the recorded answers are not there')
         return 77
-    failed = corpus(tool, 'validation', sorted(glob.glob(os.path.join(folder, 'validation/*.yaml'))),
+    failed = corpus(tool, weir, 'validation', sorted(glob.glob(os.path.join(folder, 'validation/*.yaml'))),
                     validation_records, False)
     real = [f[:-len('.expected.json')]
             for f in sorted(glob.glob(os.path.join(folder, 'real-world/*.expected.json')))]
-    failed += corpus(tool, 'real-world', real, real_records, True)
+    failed += corpus(tool, weir, 'real-world', real, real_records, True)
     return 1 if failed else 0
 
 
