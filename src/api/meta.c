@@ -96,6 +96,15 @@ void wr_dec_meta(struct wr_decoder *d, const struct wr_value *v, struct wr_objec
 	d->failed |= failed;
 }
 
+static void check_name(struct wr_decoder *d, const struct wr_path *path,
+		       const struct wr_value *name)
+{
+	size_t before = wr_diags_total(d->diags, WR_ERROR);
+	wr_dec_check(d, name->mark, path, name->text, wr_check_dns_subdomain);
+	if (wr_diags_total(d->diags, WR_ERROR) > before)
+		wr_diag_advise(d->diags, "write small letters, digits, '-' and '.' only");
+}
+
 static size_t check_annotation_key(const char *key, const char **msgs)
 {
 	/* case does not matter in an annotation's prefix */
@@ -219,7 +228,7 @@ static void check_names(struct wr_decoder *d, const struct wr_path *path, const 
 	if (generated)
 		check_generate_name(d, &at_gen, generate);
 	if (name && name->type == WR_STRING && *name->text)
-		wr_dec_check(d, name->mark, &at_name, name->text, wr_check_dns_subdomain);
+		check_name(d, &at_name, name);
 	else if (!generated && (wr_dec_absent(name) || name->type == WR_STRING))
 		wr_dec_required(d, o->meta.mark, &at_name, "name or generateName is required");
 	if (ns && ns->type == WR_STRING && *ns->text)

@@ -79,9 +79,11 @@ static void number_port(struct wr_decoder *d, const struct wr_path *path, const 
 	if (port < 1 || port > 65535)
 		wr_dec_invalid_int(d, v->mark, &at_port, port, WR_PORT_NUM_MSG);
 	if (read_int32(d, &at_end, end, &last)) {
-		if (last < port)
+		if (last < port) {
 			wr_dec_invalid_int(d, end->mark, &at_end, port,
 					   "must be greater than or equal to `port`");
+			wr_diag_advise(d->diags, "the range goes from port to endPort");
+		}
 		if (last < 1 || last > 65535)
 			wr_dec_invalid_int(d, end->mark, &at_end, last, WR_PORT_NUM_MSG);
 	}
@@ -95,9 +97,11 @@ static void named_port(struct wr_decoder *d, const struct wr_path *path, const s
 {
 	struct wr_path at_port = WR_KEY(path, "port"), at_end = WR_KEY(path, "endPort");
 	int64_t last;
-	if (read_int32(d, &at_end, end, &last))
+	if (read_int32(d, &at_end, end, &last)) {
 		wr_dec_invalid_int(d, end->mark, &at_end, last,
 				   "may not be specified when `port` is non-numeric");
+		wr_diag_advise(d->diags, "a range needs numbers: port: 8000 and endPort: 8010");
+	}
 	wr_dec_check(d, v->mark, &at_port, v->text, wr_check_port_name);
 	size_t digits = strspn(v->text, "0123456789");
 	if (digits && !v->text[digits])
@@ -127,9 +131,11 @@ static void decode_port(struct wr_decoder *d, const struct wr_path *path, const 
 	decode_protocol(d, &at_proto, wr_value_get(map, "protocol"), out);
 	if (wr_dec_absent(port)) {
 		out->kind = WR_PORT_ALL;
-		if (read_int32(d, &at_end, end, &n))
+		if (read_int32(d, &at_end, end, &n)) {
 			wr_dec_invalid_int(d, end->mark, &at_end, n,
 					   "may not be specified when `port` is not specified");
+			wr_diag_advise(d->diags, "add port, the first of the range");
+		}
 	} else if (port->type == WR_STRING) {
 		named_port(d, path, port, end, out);
 	} else if (port->type == WR_LIST) {
@@ -209,9 +215,13 @@ static void decode_except(struct wr_decoder *d, const struct wr_path *path,
 		struct wr_cidr c;
 		if (!wr_dec_string(d, &at, v) || !decode_cidr(d, &at, v, &c))
 			continue;
-		if (!wr_cidr_covers(&out->cidr, &c) || c.len == out->cidr.len)
+		if (!wr_cidr_covers(&out->cidr, &c) || c.len == out->cidr.len) {
 			wr_dec_invalid(d, v->mark, &at, v->text,
 				       "must be a strict subset of `cidr`");
+			wr_diag_advise(d->diags,
+				       "except cuts a part out of its own cidr; what lies "
+				       "outside of it is not allowed anyway");
+		}
 		out->except[out->n_except++] = c;
 	}
 }
@@ -275,10 +285,15 @@ static void decode_peer(struct wr_decoder *d, const struct wr_path *path, const 
 		decode_ip_block(d, &at_block, block, out);
 	bool pods_or_ns = out->pod_selector || out->ns_selector;
 	/* a peer whose only field is misspelt is not also empty */
-	if (!pods_or_ns && !out->has_ip_block && readable)
+	if (!pods_or_ns && !out->has_ip_block && readable) {
 		wr_dec_required(d, v->mark, path, "must specify a peer");
-	else if (pods_or_ns && out->has_ip_block)
+		wr_diag_advise(d->diags, "for everybody leave from or to out; for every pod write "
+					 "namespaceSelector: {}");
+	} else if (pods_or_ns && out->has_ip_block) {
 		wr_dec_forbidden(d, v->mark, path, "may not specify both ipBlock and another peer");
+		wr_diag_advise(d->diags, "put \"- \" before ipBlock: two peers, each of which is "
+					 "allowed");
+	}
 }
 
 static void decode_rule(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,

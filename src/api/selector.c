@@ -177,15 +177,20 @@ static void add_expression(struct wr_decoder *d, const struct wr_path *path,
 		return;
 	r.key = key_text ? key_text : "";
 	op_text = op_text ? op_text : "";
-	if (!parse_operator(op_text, &r.op))
+	if (!parse_operator(op_text, &r.op)) {
 		wr_dec_invalid(d, mark_of(op, v), &at_op, op_text, "not a valid selector operator");
-	else if ((r.op == WR_OP_IN || r.op == WR_OP_NOT_IN) && !r.n)
+		wr_diag_advise(d->diags, "write In, NotIn, Exists or DoesNotExist");
+	} else if ((r.op == WR_OP_IN || r.op == WR_OP_NOT_IN) && !r.n) {
 		wr_dec_required(d, mark_of(values, v), &at_values,
 				"must be specified when `operator` is 'In' or 'NotIn'");
-	else if ((r.op == WR_OP_EXISTS || r.op == WR_OP_NOT_EXISTS) && r.n)
+		wr_diag_advise(d->diags, "to ask for the label whatever its value, write operator: "
+					 "Exists or DoesNotExist");
+	} else if ((r.op == WR_OP_EXISTS || r.op == WR_OP_NOT_EXISTS) && r.n) {
 		wr_dec_forbidden(
 			d, mark_of(values, v), &at_values,
 			"may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+		wr_diag_advise(d->diags, "remove values, or write operator: In or NotIn");
+	}
 	wr_dec_check(d, mark_of(key, v), &at_key, r.key, wr_check_label_key);
 	check_values(d, &at_values, values, &r);
 	out->reqs[out->n++] = r;
