@@ -19,6 +19,8 @@
 #include "engine/query.h"
 #include "lint/lint.h"
 
+struct lint_labels;
+
 struct lint {
 	const struct wr_input *in;
 	const struct wr_objects *objects;
@@ -33,6 +35,7 @@ struct lint {
 	 */
 	bool knows_pods, knows_namespaces;
 	bool nomem;
+	struct lint_labels *pod_labels, *namespace_labels; /* labels.c */
 	size_t n_ignored;
 	WR_VEC(struct wr_finding) findings;
 	struct wr_finding *newest; /* NULL: what was reported last is off */
@@ -79,3 +82,42 @@ void lint_invalid_report(struct lint *l, const struct wr_diags *diags);
 
 /* ignore.c: takes out the findings that comments silence, and counts them. */
 void lint_ignore(struct lint *l);
+
+/* ---- tree.c: the values that a policy's fields were read from ---- */
+
+/* A field below the object's own tree, by keys; the list ends with NULL. NULL: not there. */
+const struct wr_value *lint_get(const struct wr_object *o, const char *const *keys);
+/* The list of rules of a direction; of a rule's peers or ports; NULL: not there. */
+const struct wr_value *lint_rules_value(const struct wr_object *o, enum wr_direction dir);
+const struct wr_value *lint_peers_value(const struct wr_object *o, enum wr_direction dir,
+					size_t rule);
+const struct wr_value *lint_ports_value(const struct wr_object *o, enum wr_direction dir,
+					size_t rule);
+/* An annotation's text, or NULL. Of workloads: of their pod template. */
+const char *lint_annotation(const struct wr_object *o, const char *key);
+
+/* ---- labels.c: who carries which labels ---- */
+
+/* How many carry each label pair and key: of pods, or of namespaces. */
+struct lint_labels {
+	uint32_t *pairs, *keys; /* by interned number */
+};
+
+/* For the pods, and the namespaces, of the run; computed at first use. NULL: nomem. */
+const struct lint_labels *lint_pod_labels(struct lint *l);
+const struct lint_labels *lint_namespace_labels(struct lint *l);
+
+/*
+ * Why a selector matches nobody: names the first label that nobody carries, and
+ * what carriers have instead; NULL when every requirement alone is met by somebody.
+ * what: "pod" or "namespace". *meant: the label that was likely meant, or NULL.
+ */
+const char *lint_why_nobody(struct lint *l, uint32_t selector, const struct lint_labels *have,
+			    const char *what, const char **meant);
+
+/* The requirement that has a key, or NULL. */
+const struct wr_req *lint_requirement(const struct lint *l, uint32_t selector, const char *key);
+/* Whether a selector is just key In (one value); then *value. */
+bool lint_is_pair(const struct lint *l, uint32_t selector, const char *key, const char **value);
+/* Whether everything that a matches is matched by b, for any labels. WR_NONE: everything. */
+bool lint_implies(const struct lint *l, uint32_t a, uint32_t b);

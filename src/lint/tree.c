@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lint/internal.h"
+
+const struct wr_value *lint_get(const struct wr_object *o, const char *const *keys)
+{
+	const struct wr_value *v = o->value;
+	for (; v && *keys; keys++)
+		v = wr_value_get(v, *keys);
+	return v;
+}
+
+#define GET(o, ...) lint_get(o, (const char *const[]){__VA_ARGS__, NULL})
+
+static const struct wr_value *a_list(const struct wr_value *v)
+{
+	return v && v->type == WR_LIST ? v : NULL;
+}
+
+const struct wr_value *lint_rules_value(const struct wr_object *o, enum wr_direction dir)
+{
+	return a_list(GET(o, "spec", dir == WR_EGRESS ? "egress" : "ingress"));
+}
+
+static const struct wr_value *of_rule(const struct wr_object *o, enum wr_direction dir, size_t rule,
+				      const char *key)
+{
+	const struct wr_value *rules = lint_rules_value(o, dir);
+	return rules && rule < rules->n ? a_list(wr_value_get(rules->items[rule], key)) : NULL;
+}
+
+const struct wr_value *lint_peers_value(const struct wr_object *o, enum wr_direction dir,
+					size_t rule)
+{
+	return of_rule(o, dir, rule, dir == WR_EGRESS ? "to" : "from");
+}
+
+const struct wr_value *lint_ports_value(const struct wr_object *o, enum wr_direction dir,
+					size_t rule)
+{
+	return of_rule(o, dir, rule, "ports");
+}
+
+const char *lint_annotation(const struct wr_object *o, const char *key)
+{
+	const struct wr_value *v;
+	if (o->kind == WR_KIND_CRONJOB)
+		v = GET(o, "spec", "jobTemplate", "spec", "template", "metadata", "annotations",
+			key);
+	else if (wr_kind_is_workload(o->kind))
+		v = GET(o, "spec", "template", "metadata", "annotations", key);
+	else
+		v = GET(o, "metadata", "annotations", key);
+	return v && v->type == WR_STRING ? v->text : NULL;
+}
