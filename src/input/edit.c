@@ -233,6 +233,27 @@ int wr_edit_remove_item(const struct wr_document *doc, const struct wr_value *li
 	return 0;
 }
 
+int wr_edit_join_item(const struct wr_document *doc, const struct wr_value *list, size_t item,
+		      struct wr_edit *out)
+{
+	size_t start, above;
+	if (list->type != WR_LIST || !item || item >= list->n)
+		return -ENOTSUP;
+	const struct wr_value *a = list->items[item - 1], *b = list->items[item];
+	if (a->type != WR_MAP || b->type != WR_MAP || !a->n || !b->n ||
+	    a->fields[0].mark.column != b->fields[0].mark.column)
+		return -ENOTSUP;
+	int rc = item_start(doc, a, &above);
+	if (!rc)
+		rc = item_start(doc, b, &start);
+	if (rc)
+		return rc;
+	while (doc->text[start] == ' ')
+		start++;
+	*out = (struct wr_edit){.doc = doc, .at = start, .size = 1, .text = " "};
+	return 0;
+}
+
 /* ---- files ---- */
 
 struct placed {

@@ -46,6 +46,14 @@ int wr_edit_remove_item(const struct wr_document *doc, const struct wr_value *li
 			struct wr_edit *out);
 
 /*
+ * Makes one item of a list in block style and the item before it one: its dash
+ * goes, and its fields belong to the one above. -ENOTSUP: the first item, no
+ * maps, or their fields do not begin in the same column.
+ */
+int wr_edit_join_item(const struct wr_document *doc, const struct wr_value *list, size_t item,
+		      struct wr_edit *out);
+
+/*
  * Applies edits of documents of one file to its source (malloc'ed; the caller
  * frees). Edits that overlap one before them in the text are left out and
  * counted. -EINVAL: a document is of another file.

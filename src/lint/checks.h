@@ -5,5 +5,7 @@
 
 extern const struct lint_check *const lint_checks[];
 
-extern const struct lint_check lint_invalid; /* invalid.c: what decoding said */
-extern const struct lint_check lint_selects; /* selects.c: subjects that select nobody */
+extern const struct lint_check lint_invalid;   /* what decoding said */
+extern const struct lint_check lint_selects;   /* selectors that match nobody */
+extern const struct lint_check lint_structure; /* dashes and policyTypes */
+extern const struct lint_check lint_allow;     /* more than meant */
