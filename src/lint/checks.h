@@ -9,3 +9,9 @@ extern const struct lint_check lint_invalid;   /* what decoding said */
 extern const struct lint_check lint_selects;   /* selectors that match nobody */
 extern const struct lint_check lint_structure; /* dashes and policyTypes */
 extern const struct lint_check lint_allow;     /* more than meant */
+extern const struct lint_check lint_writing;   /* names, comments, annotations */
+extern const struct lint_check lint_pods;      /* pods that are not held */
+extern const struct lint_check lint_ports;     /* ports that nobody opens */
+extern const struct lint_check lint_dns;       /* egress that loses DNS or the API server */
+extern const struct lint_check lint_redundant; /* what can go */
+extern const struct lint_check lint_blocks;    /* ipBlocks */

@@ -79,7 +79,7 @@ static enum sureness judge(const struct lint *l, const struct wr_policy *p,
 	if (l->knows_pods && alone)
 		return NOT_MEANT; /* both readings make sense */
 	const struct wr_selector *s = &l->w->selectors[ns->ns_selector];
-	return n_peers == 2 && s->n ? PERHAPS : NOT_MEANT;
+	return n_peers == 2 && s->n && !strstr(p->name, "-or-") ? PERHAPS : NOT_MEANT;
 }
 
 static void check_pair(struct lint *l, uint32_t policy, enum wr_direction dir, size_t rule,
@@ -120,13 +120,14 @@ static void check_pair(struct lint *l, uint32_t policy, enum wr_direction dir, s
 
 /* ---- rules ---- */
 
-static bool is_dns_only(const struct wr_rule *r)
+/* DNS is for everybody: a rule with its port is rarely meant for the peers of another one. */
+static bool holds_dns(const struct wr_rule *r)
 {
 	for (size_t i = 0; i < r->n_ports; i++)
-		if (r->ports[i].kind != WR_PORTS_RANGE || r->ports[i].first != 53 ||
-		    r->ports[i].last != 53)
-			return false;
-	return true;
+		if (r->ports[i].kind == WR_PORTS_RANGE && r->ports[i].first == 53 &&
+		    r->ports[i].last == 53)
+			return true;
+	return false;
 }
 
 static void check_rules(struct lint *l, const struct wr_policy *p, enum wr_direction dir,
@@ -137,8 +138,7 @@ static void check_rules(struct lint *l, const struct wr_policy *p, enum wr_direc
 	if (!order && !(a->any_port && !a->any_peer && b->any_peer && !b->any_port))
 		return;
 	const struct wr_rule *ports = order ? a : b;
-	/* DNS for everybody and then peers is a pattern of its own */
-	if (dir == WR_EGRESS && is_dns_only(ports))
+	if (dir == WR_EGRESS && holds_dns(ports))
 		return;
 	lint_report(l, &split_rule, p->object, b->mark, lint_rule_path(l, dir, rule),
 		    "two rules: the ports are open %s, and these peers may use every port",

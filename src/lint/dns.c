@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lint/checks.h"
+
+#include <string.h>
+
+/*
+ * Egress isolation that loses DNS, or the API server. A policy that allows
+ * some egress wants names resolved; one that allows none is a default deny,
+ * and others add to it. Where the DNS pods are in the manifests the engine
+ * says who can reach them; else a rule for port 53 of this policy, or of
+ * another one for the same pods or all of them, is taken for it.
+ */
+
+static const struct wr_lint_rule blocked = {"dns-blocked", WR_WARNING, false,
+					    "egress that allows something, but not DNS"};
+static const struct wr_lint_rule udp_only = {"dns-udp-only", WR_NOTE, false,
+					     "DNS over UDP only: large answers come over TCP"};
+static const struct wr_lint_rule service_address = {
+	"dns-service-address", WR_WARNING, false,
+	"DNS allowed to the Service's address, which no packet carries when it is judged"};
+static const struct wr_lint_rule api_server = {
+	"api-server-blocked", WR_NOTE, false,
+	"pods with a service account of their own that cannot reach the API server"};
+
+/* ---- what rules say ---- */
+
+static bool rule_has_port(const struct wr_rule *r, uint8_t proto, uint16_t port)
+{
+	for (size_t i = 0; i < r->n_ports; i++)
+		if (r->ports[i].proto == proto &&
+		    (r->ports[i].kind == WR_PORTS_ALL ||
+		     (r->ports[i].kind == WR_PORTS_NAMED && !strncmp(r->ports[i].name, "dns", 3)) ||
+		     (r->ports[i].kind == WR_PORTS_RANGE && r->ports[i].first <= port &&
+		      r->ports[i].last >= port)))
+			return true;
+	return r->any_port;
+}
+
+/* Whether the peers could be the DNS pods: any selector with namespaces, or everybody. */
+static bool may_hold_dns(const struct lint *l, const struct wr_policy *p, const struct wr_rule *r)
+{
+	for (size_t i = 0; i < r->n_peers; i++) {
+		const struct wr_peer *peer = &r->peers[i];
+		const char *name;
+		if (peer->kind == WR_PEER_IPBLOCK)
+			return true; /* an address that serves DNS, as far as can be told */
+		if (lint_requirement(l, peer->pod_selector, "k8s-app"))
+			return true;
+		if (peer->ns_index != WR_NONE && strcmp(p->ns, "kube-system") != 0)
+			continue;
+		if (lint_is_pair(l, peer->ns_selector, "kubernetes.io/metadata.name", &name))
+			/* port 53 of another namespace: perhaps a DNS of its own */
+			return !r->any_port || !strcmp(name, "kube-system");
+		if (!r->any_port || peer->ns_selector == WR_NONE ||
+		    !l->w->selectors[peer->ns_selector].n)
+			return true;
+	}
+	return r->any_peer;
+}
+
+static bool allows(const struct lint *l, const struct wr_policy *p, uint8_t proto)
+{
+	for (size_t r = 0; r < p->n_rules[WR_EGRESS]; r++)
+		if (rule_has_port(&p->rules[WR_EGRESS][r], proto, 53) &&
+		    may_hold_dns(l, p, &p->rules[WR_EGRESS][r]))
+			return true;
+	return false;
+}
+
+/* Policies whose subjects are all that another's are: of the same namespace, the same or no selector. */
+struct group {
+	bool udp, tcp;
+};
+
+static struct group allowed_to(const struct lint *l, uint32_t policy)
+{
+	const struct wr_policy *p = &l->w->policies[policy];
+	struct group g = {allows(l, p, WR_UDP), allows(l, p, WR_TCP)};
+	/* policies are sorted by namespace: the others stand around this one */
+	for (int step = -1; step <= 1; step += 2)
+		for (uint32_t i = policy + (uint32_t)step;
+		     i < l->w->n_policies && (!g.udp || !g.tcp); i += (uint32_t)step) {
+			const struct wr_policy *o = &l->w->policies[i];
+			if (o->tier != p->tier || o->subject.ns_index != p->subject.ns_index)
+				break;
+			if (!lint_implies(l, p->subject.pod_selector, o->subject.pod_selector))
+				continue;
+			g.udp |= allows(l, o, WR_UDP);
+			g.tcp |= allows(l, o, WR_TCP);
+		}
+	return g;
+}
+
+/* ---- what the engine says ---- */
+
+struct dns {
+	struct wr_bitset *pods; /* of the cluster's DNS; NULL: not in the manifests */
+	struct wr_side side;    /* one of them */
+};
+
+static void find_dns(struct lint *l, struct dns *dns)
+{
+	for (uint32_t i = 0; i < l->w->n_services && dns->side.endpoint == WR_NONE; i++) {
+		const struct wr_service *s = &l->w->services[i];
+		if (!strcmp(s->ns, "kube-system") &&
+		    (!strcmp(s->name, "kube-dns") || !strcmp(s->name, "coredns")) && s->n_pods)
+			(void)wr_side_pod(l->p, s->pods[0], 0, &dns->side);
+	}
+	uint32_t ns = wr_world_find_namespace(l->w, "kube-system");
+	for (uint32_t i = 0; ns != WR_NONE && i < l->w->namespaces[ns].n_pods; i++) {
+		uint32_t pod = l->w->namespaces[ns].first_pod + i;
+		for (size_t k = 0; k < l->w->pods[pod].n_labels; k++)
+			if (dns->side.endpoint == WR_NONE &&
+			    !strcmp(wr_world_pair_text(l->w, l->w->pods[pod].labels[k].pair),
+				    "k8s-app=kube-dns"))
+				(void)wr_side_pod(l->p, pod, 0, &dns->side);
+	}
+}
+
+/* Pods of a policy that cannot reach DNS over a protocol; each row is asked once. */
+static size_t count_blocked(struct lint *l, uint32_t policy, const struct dns *dns, uint8_t proto,
+			    uint8_t *row_known, size_t *all)
+{
+	size_t n = 0;
+	*all = 0;
+	wr_bitset_each(wr_query_subject(l->p, policy), i)
+	{
+		struct wr_side src;
+		struct wr_verdict v;
+		if (wr_side_pod(l->p, (uint32_t)i, 0, &src) < 0)
+			continue;
+		++*all;
+		uint8_t *known = &row_known[2 * src.id.row[WR_EGRESS] + (proto == WR_TCP)];
+		if (!*known) {
+			wr_evaluate(l->p, &src, &dns->side, proto, 53, &v);
+			*known = v.dir[WR_EGRESS].allow ? 1 : 2;
+		}
+		n += *known == 2;
+	}
+	return n;
+}
+
+/* ---- findings ---- */
+
+static void fix_dns(struct lint *l, const struct wr_policy *p)
+{
+	const struct wr_value *rules = lint_rules_value(p->object, WR_EGRESS);
+	struct wr_edit edit;
+	if (rules && !wr_edit_insert_below(p->object->doc, rules,
+					   "- to:\n"
+					   "  - namespaceSelector:\n"
+					   "      matchLabels:\n"
+					   "        kubernetes.io/metadata.name: kube-system\n"
+					   "    podSelector:\n"
+					   "      matchLabels:\n"
+					   "        k8s-app: kube-dns\n"
+					   "  ports:\n"
+					   "  - protocol: UDP\n"
+					   "    port: 53\n"
+					   "  - protocol: TCP\n"
+					   "    port: 53",
+					   l->arena, &edit))
+		lint_fix(l, &edit, 1);
+}
+
+static struct wr_mark egress_mark(const struct wr_policy *p)
+{
+	struct wr_mark mark = p->object->np.rules_mark[WR_EGRESS];
+	return mark.file ? mark : p->mark;
+}
+
+/* l->newest is what this reported, or NULL. */
+static void report(struct lint *l, const struct wr_policy *p, bool udp, bool tcp, const char *who)
+{
+	l->newest = NULL;
+	if (!udp) {
+		lint_report(
+			l, &blocked, p->object, egress_mark(p), "spec.egress",
+			"egress is isolated and DNS is not allowed%s: names cannot be resolved%s",
+			tcp ? " over UDP" : "", who);
+		lint_advise(
+			l,
+			"allow UDP and TCP 53 to the pods of kube-system with k8s-app: kube-dns");
+		fix_dns(l, p);
+	} else if (!tcp) {
+		lint_report(
+			l, &udp_only, p->object, egress_mark(p), "spec.egress",
+			"DNS is allowed over UDP only%s: an answer that is too large for it comes "
+			"over TCP, and fails",
+			who);
+		lint_advise(l, "allow TCP 53 beside UDP 53");
+	}
+}
+
+static void check_policy(struct lint *l, uint32_t i, const struct dns *dns, uint8_t *row_known)
+{
+	const struct wr_policy *p = &l->w->policies[i];
+	if (!p->n_rules[WR_EGRESS])
+		return;
+	if (dns->side.endpoint == WR_NONE) {
+		struct group g = allowed_to(l, i);
+		report(l, p, g.udp, g.tcp, l->knows_pods ? "" : ", as far as these manifests say");
+		/* policies alone are often a part of what is applied */
+		if (!l->knows_pods && l->newest && l->newest->rule == &blocked &&
+		    l->newest->severity == WR_WARNING)
+			l->newest->severity = WR_NOTE;
+		return;
+	}
+	size_t all, udp = count_blocked(l, i, dns, WR_UDP, row_known, &all),
+		    tcp = count_blocked(l, i, dns, WR_TCP, row_known, &all);
+	if (!udp && !tcp)
+		return;
+	report(l, p, !udp, !tcp,
+	       lint_text(l, " (%zu of %s)", udp ? udp : tcp, lint_count(l, all, "pod", "pods")));
+}
+
+/* A rule for port 53 whose block is the address of the DNS Service. */
+static void check_address(struct lint *l, const struct wr_policy *p, size_t rule)
+{
+	const struct wr_rule *r = &p->rules[WR_EGRESS][rule];
+	if (r->any_port || !rule_has_port(r, WR_UDP, 53))
+		return;
+	for (uint32_t i = 0; i < l->w->n_services; i++) {
+		const struct wr_service_object *s = &l->w->services[i].object->service;
+		if (strcmp(l->w->services[i].ns, "kube-system") != 0)
+			continue;
+		for (size_t k = 0; k < r->n_peers; k++)
+			for (size_t a = 0; a < s->n_cluster_ips; a++) {
+				const struct wr_peer *peer = &r->peers[k];
+				if (peer->kind != WR_PEER_IPBLOCK || peer->cidr.len < 8 ||
+				    !wr_cidr_contains(&peer->cidr, &s->cluster_ips[a]))
+					continue;
+				lint_report(l, &service_address, p->object, peer->mark,
+					    lint_peer_path(l, WR_EGRESS, rule, k),
+					    "this is the address of Service %s/%s; a packet is "
+					    "judged by "
+					    "the pod that it really goes to",
+					    l->w->services[i].ns, l->w->services[i].name);
+				lint_advise(l, "select the pods: namespaceSelector "
+					       "kubernetes.io/metadata.name: kube-system and "
+					       "podSelector k8s-app: kube-dns");
+			}
+	}
+}
+
+/* ---- the API server ---- */
+
+static const char *service_account(const struct wr_object *o)
+{
+	static const char *const pod[] = {"spec", "serviceAccountName", NULL};
+	static const char *const tmpl[] = {"spec", "template", "spec", "serviceAccountName", NULL};
+	const struct wr_value *v = lint_get(o, o->kind == WR_KIND_POD ? pod : tmpl);
+	return v && v->type == WR_STRING && *v->text && strcmp(v->text, "default") != 0 ? v->text
+											: NULL;
+}
+
+static bool no_token(const struct wr_object *o)
+{
+	static const char *const pod[] = {"spec", "automountServiceAccountToken", NULL};
+	static const char *const tmpl[] = {"spec", "template", "spec",
+					   "automountServiceAccountToken", NULL};
+	const struct wr_value *v = lint_get(o, o->kind == WR_KIND_POD ? pod : tmpl);
+	return v && v->type == WR_BOOL && !v->boolean;
+}
+
+/* Whether a pod can reach any address outside, or any node, on the API server's usual ports. */
+static bool reaches_api(struct lint *l, const struct wr_side *src)
+{
+	static const uint16_t ports[] = {443, 6443};
+	uint32_t n, n_prefixes;
+	const struct wr_prefix *prefixes = wr_program_prefixes(l->p, &n_prefixes);
+	const uint32_t *row = wr_program_row(l->p, src->id.row[WR_EGRESS]);
+	for (uint32_t i = 0; i < n_prefixes + 2; i++) {
+		uint32_t class = i < n_prefixes
+					 ? prefixes[i].class
+					 : wr_program_world_class(l->p, i == n_prefixes ? WR_IPV4
+											: WR_IPV6);
+		const struct wr_range *set = wr_program_port_set(l->p, row[class], &n);
+		for (size_t k = 0; k < 2; k++) {
+			uint32_t at = 0;
+			while (at + 1 < n && set[at + 1].first <= WR_KEY(WR_TCP, ports[k]))
+				at++;
+			if (set[at].allow)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void check_api(struct lint *l)
+{
+	if (!lint_on(l, &api_server))
+		return;
+	for (uint32_t i = 0; i < l->w->n_pods && !l->nomem; i++) {
+		const struct wr_pod *pod = &l->w->pods[i];
+		struct wr_side src;
+		const char *account = pod->object ? service_account(pod->object) : NULL;
+		if (!account || no_token(pod->object) || wr_side_pod(l->p, i, 0, &src) < 0 ||
+		    !src.id.row[WR_EGRESS] || reaches_api(l, &src))
+			continue;
+		lint_report(
+			l, &api_server, pod->object, pod->object->meta.mark, NULL,
+			"runs as service account \"%s\", but no egress rule allows TCP 443 or 6443 "
+			"outside of the pods: it cannot reach the API server",
+			account);
+		lint_advise(l, "allow the API server's addresses by an ipBlock, or set "
+			       "automountServiceAccountToken: false");
+	}
+}
+
+static void run(struct lint *l)
+{
+	struct dns dns = {.side.endpoint = WR_NONE};
+	uint8_t *row_known = wr_arena_array(l->arena, 2 * (size_t)wr_program_n_rows(l->p), 1);
+	if (!row_known) {
+		l->nomem = true;
+		return;
+	}
+	find_dns(l, &dns);
+	for (uint32_t i = 0; i < l->w->n_policies && !l->nomem; i++) {
+		const struct wr_policy *p = &l->w->policies[i];
+		if (p->tier != WR_TIER_NETWORKPOLICY || !p->object || !p->isolates[WR_EGRESS])
+			continue;
+		check_policy(l, i, &dns, row_known);
+		for (size_t r = 0; r < p->n_rules[WR_EGRESS]; r++)
+			check_address(l, p, r);
+	}
+	check_api(l);
+}
+
+const struct lint_check lint_dns = {LINT_RULES(&blocked, &udp_only, &service_address, &api_server),
+				    run};

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lint/subsume.h"
+
+#include <string.h>
+
+static bool namespaces_within(const struct lint *l, const struct wr_peer *a,
+			      const struct wr_peer *b)
+{
+	if (b->ns_index != WR_NONE)
+		return a->ns_index == b->ns_index;
+	if (b->ns_selector == WR_NONE || !l->w->selectors[b->ns_selector].n)
+		return true;
+	if (a->ns_index == WR_NONE)
+		return lint_implies(l, a->ns_selector, b->ns_selector);
+	/* one's own namespace by its labels: known where it is in the manifests */
+	const struct wr_namespace *own = &l->w->namespaces[a->ns_index];
+	return own->object && wr_selector_matches(l->w, b->ns_selector, own->labels, own->n_labels);
+}
+
+/* A block with all of another one in it, and none of its excepts in the way. */
+static bool block_within(const struct wr_peer *a, const struct wr_peer *b)
+{
+	if (!wr_cidr_covers(&b->cidr, &a->cidr))
+		return false;
+	for (size_t i = 0; i < b->n_except; i++) {
+		bool cut = false;
+		if (!wr_cidr_covers(&a->cidr, &b->except[i]) &&
+		    !wr_cidr_covers(&b->except[i], &a->cidr))
+			continue; /* elsewhere */
+		for (size_t k = 0; k < a->n_except && !cut; k++)
+			cut = wr_cidr_covers(&a->except[k], &b->except[i]);
+		if (!cut)
+			return false;
+	}
+	return true;
+}
+
+bool lint_peer_within(const struct lint *l, const struct wr_peer *a, const struct wr_peer *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case WR_PEER_PODS:
+		return namespaces_within(l, a, b) &&
+		       lint_implies(l, a->pod_selector, b->pod_selector);
+	case WR_PEER_IPBLOCK:
+		return block_within(a, b);
+	case WR_PEER_NOTHING:
+		break;
+	}
+	return false;
+}
+
+bool lint_port_within(const struct wr_port *a, const struct wr_port *b)
+{
+	if (a->proto != b->proto)
+		return false;
+	if (b->kind == WR_PORTS_ALL)
+		return true;
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == WR_PORTS_NAMED)
+		return !strcmp(a->name, b->name);
+	return b->first <= a->first && a->last <= b->last;
+}
+
+bool lint_ports_within(const struct wr_rule *a, const struct wr_rule *b)
+{
+	if (b->any_port)
+		return true;
+	for (size_t i = 0; i < a->n_ports; i++) {
+		bool found = false;
+		for (size_t k = 0; k < b->n_ports && !found; k++)
+			found = lint_port_within(&a->ports[i], &b->ports[k]);
+		if (!found)
+			return false;
+	}
+	return !a->any_port;
+}
+
+bool lint_rule_within(const struct lint *l, const struct wr_rule *a, const struct wr_rule *b)
+{
+	if (!lint_ports_within(a, b))
+		return false;
+	for (size_t i = 0; i < a->n_peers && !b->any_peer; i++) {
+		bool found = false;
+		for (size_t k = 0; k < b->n_peers && !found; k++)
+			found = lint_peer_within(l, &a->peers[i], &b->peers[k]);
+		if (!found)
+			return false;
+	}
+	return b->any_peer || !a->any_peer;
+}
+
+bool lint_ports_meet(const struct wr_rule *a, const struct wr_rule *b)
+{
+	if (a->any_port || b->any_port)
+		return true;
+	for (size_t i = 0; i < a->n_ports; i++)
+		for (size_t k = 0; k < b->n_ports; k++) {
+			const struct wr_port *x = &a->ports[i], *y = &b->ports[k];
+			if (lint_port_within(x, y) || lint_port_within(y, x))
+				return true;
+			if (x->proto == y->proto && x->kind == WR_PORTS_RANGE &&
+			    y->kind == WR_PORTS_RANGE && x->first <= y->last && y->first <= x->last)
+				return true;
+		}
+	return false;
+}
