@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "lint/checks.h"
-#include "lint/subsume.h"
 
 /* ipBlocks: addresses that no packet carries, that move, or that cover more or less than meant. */
 

@@ -3,5 +3,6 @@
 
 const struct lint_check *const lint_checks[] = {
 	&lint_invalid, &lint_selects, &lint_structure, &lint_allow,  &lint_writing, &lint_pods,
-	&lint_ports,   &lint_dns,     &lint_redundant, &lint_blocks, NULL,
+	&lint_ports,   &lint_dns,     &lint_redundant, &lint_blocks, &lint_sides,   &lint_reach,
+	NULL,
 };

@@ -15,3 +15,5 @@ extern const struct lint_check lint_ports;     /* ports that nobody opens */
 extern const struct lint_check lint_dns;       /* egress that loses DNS or the API server */
 extern const struct lint_check lint_redundant; /* what can go */
 extern const struct lint_check lint_blocks;    /* ipBlocks */
+extern const struct lint_check lint_sides;     /* what the other end denies */
+extern const struct lint_check lint_reach;     /* who is expected and cannot come */

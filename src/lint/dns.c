@@ -287,25 +287,42 @@ static bool reaches_api(struct lint *l, const struct wr_side *src)
 	return false;
 }
 
-static void check_api(struct lint *l)
+/* One finding for a namespace: what holds for one of its pods mostly holds for its neighbours. */
+static void check_api_of(struct lint *l, const struct wr_namespace *ns)
 {
-	if (!lint_on(l, &api_server))
-		return;
-	for (uint32_t i = 0; i < l->w->n_pods && !l->nomem; i++) {
-		const struct wr_pod *pod = &l->w->pods[i];
+	struct wr_bitset *pods = NULL;
+	const char *account = NULL;
+	for (uint32_t i = ns->first_pod; i < ns->first_pod + ns->n_pods && !l->nomem; i++) {
+		const struct wr_object *o = l->w->pods[i].object;
+		const char *name = o ? service_account(o) : NULL;
 		struct wr_side src;
-		const char *account = pod->object ? service_account(pod->object) : NULL;
-		if (!account || no_token(pod->object) || wr_side_pod(l->p, i, 0, &src) < 0 ||
+		if (!name || no_token(o) || wr_side_pod(l->p, i, 0, &src) < 0 ||
 		    !src.id.row[WR_EGRESS] || reaches_api(l, &src))
 			continue;
-		lint_report(
-			l, &api_server, pod->object, pod->object->meta.mark, NULL,
-			"runs as service account \"%s\", but no egress rule allows TCP 443 or 6443 "
-			"outside of the pods: it cannot reach the API server",
-			account);
-		lint_advise(l, "allow the API server's addresses by an ipBlock, or set "
-			       "automountServiceAccountToken: false");
+		account = account ? account : name;
+		pods = pods ? pods : wr_bitset_new(l->arena, l->w->n_pods);
+		l->nomem |= !pods;
+		if (pods)
+			wr_bitset_add(pods, i);
 	}
+	if (!pods)
+		return;
+	const struct wr_object *o = l->w->pods[wr_bitset_next(pods, 0)].object;
+	size_t n = wr_bitset_count(pods);
+	lint_report(l, &api_server, o, o->meta.mark, NULL,
+		    "%s with a service account of %s own (%s: \"%s\"), but no egress rule allows "
+		    "TCP 443 or "
+		    "6443 outside of the pods: %s cannot reach the API server",
+		    lint_count(l, n, "pod", "pods"), n == 1 ? "its" : "their",
+		    lint_pod_names(l, pods, 3), account, n == 1 ? "it" : "they");
+	lint_advise(l, "if they need it, allow the API server's addresses by an ipBlock; if not, "
+		       "automountServiceAccountToken: false");
+}
+
+static void check_api(struct lint *l)
+{
+	for (uint32_t i = 0; i < l->w->n_namespaces && lint_on(l, &api_server) && !l->nomem; i++)
+		check_api_of(l, &l->w->namespaces[i]);
 }
 
 static void run(struct lint *l)

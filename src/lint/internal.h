@@ -121,3 +121,15 @@ const struct wr_req *lint_requirement(const struct lint *l, uint32_t selector, c
 bool lint_is_pair(const struct lint *l, uint32_t selector, const char *key, const char **value);
 /* Whether everything that a matches is matched by b, for any labels. WR_NONE: everything. */
 bool lint_implies(const struct lint *l, uint32_t a, uint32_t b);
+
+/*
+ * ---- subsume.c: whether all that one peer, port or rule allows is allowed by
+ * another one, whatever pods and labels there are ----
+ */
+bool lint_peer_within(const struct lint *l, const struct wr_peer *a, const struct wr_peer *b);
+bool lint_port_within(const struct wr_port *a, const struct wr_port *b);
+/* Whether a rule's ports are all within another rule's. */
+bool lint_ports_within(const struct wr_rule *a, const struct wr_rule *b);
+bool lint_rule_within(const struct lint *l, const struct wr_rule *a, const struct wr_rule *b);
+/* Whether two rules have a port in common; named ports: only with the same name. */
+bool lint_ports_meet(const struct wr_rule *a, const struct wr_rule *b);

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lint/subsume.h"
-
 #include <string.h>
 
 #include "base/map.h"

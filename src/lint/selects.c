@@ -282,6 +282,14 @@ static void fix_namespace(struct lint *l, const struct at *at, const char *ns)
 		lint_fix(l, &edit, 1);
 }
 
+/* Parts of the system (k8s-app) live in kube-system, which manifests seldom hold. */
+static bool is_system_part(const struct lint *l, const struct wr_peer *peer)
+{
+	uint32_t ns = wr_world_find_namespace(l->w, "kube-system");
+	return peer->ns_index == WR_NONE && (ns == WR_NONE || !l->w->namespaces[ns].n_pods) &&
+	       lint_requirement(l, peer->pod_selector, "k8s-app");
+}
+
 static void check_peer(struct lint *l, const struct at *at)
 {
 	struct wr_peer_id id = {at->policy, at->dir, (uint32_t)at->rule, (uint32_t)at->peer};
@@ -289,7 +297,7 @@ static void check_peer(struct lint *l, const struct at *at)
 	if (peer->kind != WR_PEER_PODS || check_namespaces(l, at) || !l->knows_pods)
 		return;
 	const struct wr_bitset *pods = wr_query_peer_pods(l->p, id);
-	if (wr_bitset_count(pods) || peer->pod_selector == WR_NONE)
+	if (wr_bitset_count(pods) || peer->pod_selector == WR_NONE || is_system_part(l, peer))
 		return;
 	const char *meant,
 		*why = lint_why_nobody(l, peer->pod_selector, lint_pod_labels(l), "pod", &meant);

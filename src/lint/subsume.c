@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lint/subsume.h"
+#include "lint/internal.h"
 
 #include <string.h>
 
