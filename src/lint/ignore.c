@@ -73,22 +73,41 @@ static bool silenced_at(const struct wr_document *doc, size_t at, const char *id
 	return false;
 }
 
-static const struct wr_document *document_of(const struct wr_input *in, struct wr_mark mark)
+/* The documents that hold the word: most often none, and then nothing is looked for. */
+struct documents {
+	const struct wr_document **items;
+	size_t n;
+};
+
+static void find_documents(struct lint *l, struct documents *out)
 {
-	const struct wr_document *found = NULL;
-	for (size_t i = 0; mark.file && i < wr_input_count(in); i++) {
-		const struct wr_document *d = wr_input_at(in, i);
-		if (!strcmp(d->file, mark.file) && d->first_line <= mark.line)
-			found = d;
+	size_t n = wr_input_count(l->in);
+	out->items = wr_arena_array(l->arena, n, sizeof(*out->items));
+	l->nomem |= !out->items;
+	for (size_t i = 0; out->items && i < n; i++) {
+		const struct wr_document *d = wr_input_at(l->in, i);
+		if (memmem(d->text, d->size, WORD, strlen(WORD)))
+			out->items[out->n++] = d;
 	}
-	return found;
 }
 
-static bool silenced(struct lint *l, const struct wr_finding *f)
+/* The one of them that a mark lies in, or NULL. */
+static const struct wr_document *document_of(const struct documents *docs, struct wr_mark mark)
 {
-	const struct wr_document *doc = document_of(l->in, f->mark);
+	for (size_t i = 0; mark.file && i < docs->n; i++) {
+		const struct wr_document *d = docs->items[i];
+		size_t at;
+		if (!strcmp(d->file, mark.file) && !wr_edit_offset(d, mark, &at))
+			return d;
+	}
+	return NULL;
+}
+
+static bool silenced(const struct documents *docs, const struct wr_finding *f)
+{
+	const struct wr_document *doc = document_of(docs, f->mark);
 	size_t at;
-	if (!doc || !doc->text || !memmem(doc->text, doc->size, WORD, strlen(WORD)))
+	if (!doc)
 		return false;
 	if (!wr_edit_offset(doc, f->mark, &at) && silenced_at(doc, at, f->rule->id, true))
 		return true;
@@ -100,9 +119,11 @@ static bool silenced(struct lint *l, const struct wr_finding *f)
 
 void lint_ignore(struct lint *l)
 {
+	struct documents docs = {0};
 	size_t kept = 0;
+	find_documents(l, &docs);
 	for (size_t i = 0; i < l->findings.n; i++) {
-		if (silenced(l, &l->findings.items[i]))
+		if (silenced(&docs, &l->findings.items[i]))
 			l->n_ignored++;
 		else
 			l->findings.items[kept++] = l->findings.items[i];

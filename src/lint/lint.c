@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "lint/checks.h"
 
 struct wr_lint {
@@ -60,18 +61,25 @@ static bool any_of_kind(const struct wr_objects *objects, enum wr_kind kind)
 	return false;
 }
 
-/* The number of a file in order of reading; the same file has the same pointer most of the time. */
-static size_t file_order(const struct wr_input *in, const char *file)
+/* Numbers of the files in order of reading. */
+static struct wr_map *number_files(const struct wr_input *in)
 {
-	for (size_t i = 0; i < wr_input_count(in); i++)
-		if (wr_input_at(in, i)->file == file || !strcmp(wr_input_at(in, i)->file, file))
-			return i;
-	return SIZE_MAX;
+	struct wr_map *out = wr_map_new();
+	for (size_t i = 0; out && i < wr_input_count(in); i++) {
+		const char *file = wr_input_at(in, i)->file;
+		if (i && wr_input_at(in, i - 1)->file == file)
+			continue;
+		if (!wr_map_slot(out, file, strlen(file), i, NULL)) {
+			wr_map_free(out);
+			return NULL;
+		}
+	}
+	return out;
 }
 
 struct sorted {
 	struct wr_finding finding;
-	size_t file;
+	uint64_t file;
 };
 
 static int by_place(const void *pa, const void *pb)
@@ -91,16 +99,23 @@ static int by_place(const void *pa, const void *pb)
 static int sort_findings(struct lint *l)
 {
 	struct sorted *s = calloc(l->findings.n + 1, sizeof(*s));
-	if (!s)
+	struct wr_map *files = number_files(l->in);
+	if (!s || !files) {
+		free(s);
+		wr_map_free(files);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < l->findings.n; i++) {
 		s[i].finding = l->findings.items[i];
-		s[i].file = s[i].finding.mark.file ? file_order(l->in, s[i].finding.mark.file) : 0;
+		const char *file = s[i].finding.mark.file;
+		if (file && !wr_map_get(files, file, strlen(file), &s[i].file))
+			s[i].file = UINT64_MAX;
 	}
 	qsort(s, l->findings.n, sizeof(*s), by_place);
 	for (size_t i = 0; i < l->findings.n; i++)
 		l->findings.items[i] = s[i].finding;
 	free(s);
+	wr_map_free(files);
 	return 0;
 }
 
