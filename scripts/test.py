@@ -24,7 +24,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLAIN, ASAN = ROOT / 'build', ROOT / 'build-asan'
 CORPUS = ROOT.parent / 'shared' / 'corpus'
-FUZZ_ROOMS = ['base', 'input', 'api', 'model', 'engine']
+FUZZ_ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint']
 SANITIZER = re.compile(r'ERROR: (Address|Leak)Sanitizer|runtime error:|LeakSanitizer: detected')
 ENV = dict(os.environ, ASAN_OPTIONS='detect_leaks=1:abort_on_error=0',
            UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1', NO_COLOR='1')
@@ -121,6 +121,10 @@ def phase_golden(counts, _):
         lines_protocol(counts, 'golden', ['tests/golden/run.py', ASAN / 'weir'], 600)
 
 
+def phase_lint(counts, _):
+    lines_protocol(counts, 'lint', ['tests/lint/run.py', ASAN / 'weir'], 900)
+
+
 def phase_examples(counts, _):
     if (ROOT / 'tests/examples/run.py').exists():
         lines_protocol(counts, 'examples', ['tests/examples/run.py', ASAN / 'weir'], 300)
@@ -129,7 +133,9 @@ def phase_examples(counts, _):
 def phase_bogons(counts, _):
     for path in sorted(p for p in (ROOT / 'tests/bogons').rglob('*') if p.is_file()):
         bad = ''
-        for argv in (['list', '-f', path], ['describe', '-f', path],
+        for argv in (['list', '-f', path], ['describe', '-f', path], ['validate', '-f', path],
+                     ['lint', '--no-config', '--strict', '-f', path],
+                     ['lint', '--no-config', '--fix', '-f', path],
                      ['eval', '-f', path, '--from', 'a/b', '--to', 'a/c', '--port', '1']):
             out, status = run([ASAN / 'weir', *argv], 120)
             if status not in (0, 1, 2) or SANITIZER.search(out):

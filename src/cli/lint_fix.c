@@ -34,14 +34,14 @@ static bool fits(const edit_list *edits, const struct wr_finding *f)
 	return true;
 }
 
-/* The edits of one file's findings, but those that overlap earlier ones. */
+/* The edits of one file's findings of a severity, but those that overlap earlier ones. */
 static int collect(const struct lint_fixed_file *file, const struct wr_finding *findings, size_t n,
-		   edit_list *edits, size_t *fixes)
+		   enum wr_severity severity, edit_list *edits, size_t *fixes)
 {
-	*fixes = 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct wr_finding *f = &findings[i];
-		if (!f->n_fix || f->fix[0].doc->source != file->source || !fits(edits, f))
+		if (!f->n_fix || f->severity != severity || f->fix[0].doc->source != file->source ||
+		    !fits(edits, f))
 			continue;
 		for (size_t k = 0; k < f->n_fix; k++)
 			if (wr_vec_push(edits, f->fix[k]) < 0)
@@ -66,7 +66,10 @@ static int fix_file(struct lint_fixed_file *file, const struct wr_finding *findi
 {
 	edit_list edits = {0};
 	size_t left_out;
-	int rc = collect(file, findings, n, &edits, &file->fixes);
+	int rc = 0;
+	/* what is wrong is mended before what is superfluous goes */
+	for (int s = WR_ERROR; s <= WR_NOTE && !rc; s++)
+		rc = collect(file, findings, n, (enum wr_severity)s, &edits, &file->fixes);
 	if (!rc)
 		rc = wr_edit_apply(file->source, file->source_size, edits.items, edits.n,
 				   &file->text, &file->size, &left_out);

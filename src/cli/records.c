@@ -50,10 +50,9 @@ static void read_again(struct wr_records *s, const char *file)
 {
 	if (s->file && !strcmp(s->file, file))
 		return;
-	free(s->text);
-	s->text = NULL;
+	wr_records_free(s);
 	s->size = 0;
-	s->file = file;
+	s->file = strdup(file);
 	struct stat st;
 	if (!strcmp(file, "-") || stat(file, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    st.st_size > FILE_LIMIT)
@@ -184,7 +183,8 @@ void wr_records_print(struct wr_records *s, const struct wr_diag *d)
 void wr_records_free(struct wr_records *s)
 {
 	free(s->text);
-	s->text = NULL;
+	free(s->file);
+	s->text = s->file = NULL;
 }
 
 void wr_records_place(struct wr_records *s, const struct wr_mark *m)

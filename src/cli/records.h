@@ -21,8 +21,8 @@ struct wr_records {
 	struct wr_out *out;
 	const struct wr_input *in;        /* source lines come from here, or from the files */
 	const char *object, *object_file; /* of the record before: said once */
-	/* the file that the last record was about, where it was read again */
-	const char *file;
+	/* the file that was read again for a line last; owned */
+	char *file;
 	char *text;
 	size_t size;
 };
