@@ -148,6 +148,7 @@ extern const struct wr_command wr_cmd_weir; /* the root */
 extern const struct wr_command wr_cmd_validate;
 extern const struct wr_command wr_cmd_lint;
 extern const struct wr_command wr_cmd_eval;
+extern const struct wr_command wr_cmd_explain;
 extern const struct wr_command wr_cmd_list;
 extern const struct wr_command wr_cmd_describe;
 extern const struct wr_command wr_cmd_lab;

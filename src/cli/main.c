@@ -7,6 +7,7 @@ static const struct wr_command *const commands[] = {
 	&wr_cmd_validate,
 	&wr_cmd_lint,
 	&wr_cmd_eval,
+	&wr_cmd_explain,
 	&wr_cmd_list,
 	&wr_cmd_describe,
 	&wr_cmd_lab,

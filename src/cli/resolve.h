@@ -49,3 +49,18 @@ uint8_t wr_proto_of_family(uint8_t proto, uint8_t family);
 /* "10.0.0.7", "shop/web", or "shop/web (Deployment)", in buf; returns buf. */
 const char *wr_target_text(const struct wr_world *w, const struct wr_target *t, char *buf,
 			   size_t size);
+
+/*
+ * A Service as named: "namespace/service/name" (or svc), "service/name" where
+ * only one namespace has it, or one of its cluster addresses. -ENOENT: the text
+ * names no Service, and says so only in passing (it may name something else).
+ */
+int wr_service_find(const struct wr_world *w, const char *text, uint32_t *out,
+		    struct wr_problem *problem);
+
+/* The port of a Service by number or name; text NULL: its only one. */
+int wr_service_port(const struct wr_service *s, const char *text,
+		    const struct wr_service_port **out, struct wr_problem *problem);
+
+/* The number that a Service's port has on a pod; 0: the pod has no port of that name. */
+uint16_t wr_service_target(const struct wr_service_port *port, const struct wr_pod *pod);

@@ -22,14 +22,29 @@ static const uint8_t nearness[] = {
 	[WR_MISS_NS_LABELS] = 6,  [WR_MISS_EXCEPT] = 7,   [WR_MISS_IPBLOCK] = 8,
 };
 
-static const char *port_words(const struct wr_port *port, struct wr_arena *a)
+/* What a name means on the destination: "8080", or that it has none. */
+static const char *named_words(const struct connection *c, const struct wr_port *port,
+			       struct wr_arena *a)
+{
+	const struct wr_pod *pod = c->dst->pod == WR_NONE ? NULL : &c->p->world->pods[c->dst->pod];
+	for (size_t i = 0; pod && i < pod->n_ports; i++)
+		if (pod->ports[i].name && !strcmp(pod->ports[i].name, port->name) &&
+		    pod->ports[i].proto == port->proto)
+			return wr_arena_printf(a, "%s %s (%u here)", wr_proto_name(port->proto),
+					       port->name, pod->ports[i].port);
+	return wr_arena_printf(a, "%s %s (which the destination does not name)",
+			       wr_proto_name(port->proto), port->name);
+}
+
+static const char *port_words(const struct connection *c, const struct wr_port *port,
+			      struct wr_arena *a)
 {
 	const char *proto = wr_proto_name(port->proto);
 	switch (port->kind) {
 	case WR_PORTS_ALL:
 		return wr_arena_printf(a, "%s", proto);
 	case WR_PORTS_NAMED:
-		return wr_arena_printf(a, "%s %s", proto, port->name);
+		return named_words(c, port, a);
 	case WR_PORTS_RANGE:
 		break;
 	}
@@ -71,7 +86,7 @@ static bool port_miss(const struct connection *c, const struct wr_rule *r, struc
 				m->kind = order[o].kind;
 				m->port = i;
 				m->mark = r->ports[i].mark;
-				const char *rule = port_words(&r->ports[i], a);
+				const char *rule = port_words(c, &r->ports[i], a);
 				const char *conn = connection_words(c, a);
 				m->text = rule && conn
 						  ? wr_arena_printf(a,
@@ -255,6 +270,59 @@ static bool rule_miss(const struct connection *c, const struct wr_policy *pol,
 		return false;
 	m->mend = port_mend(c, m, a);
 	return true;
+}
+
+/* The first peer of a rule in words: "pods with app=web in namespaces with team=a". */
+static const char *first_peer_words(const struct connection *c, const struct wr_rule *r,
+				    struct wr_arena *a)
+{
+	const struct wr_world *w = c->p->world;
+	const struct wr_peer *p = &r->peers[0];
+	const char *more = r->n_peers > 1 ? " and others" : "";
+	if (p->kind == WR_PEER_IPBLOCK)
+		return wr_arena_printf(a, "addresses in %s%s", blocks_words(p, a), more);
+	if (p->kind == WR_PEER_NOTHING)
+		return wr_arena_printf(a, "a peer that matches nothing%s", more);
+	const char *pods = p->pod_selector == WR_NONE
+				   ? "pods"
+				   : wr_arena_printf(a, "pods with %s",
+						     selector_words(w, p->pod_selector, a));
+	if (p->ns_index != WR_NONE)
+		return wr_arena_printf(a, "%s in namespace %s%s", pods,
+				       w->namespaces[p->ns_index].name, more);
+	if (p->ns_selector == WR_NONE || !w->selectors[p->ns_selector].n)
+		return wr_arena_printf(a, "%s in any namespace%s", pods, more);
+	return wr_arena_printf(a, "%s in namespaces with %s%s", pods,
+			       selector_words(w, p->ns_selector, a), more);
+}
+
+static const char *side_words(const struct connection *c, const struct wr_side *side,
+			      struct wr_arena *a)
+{
+	char ip[WR_IP_TEXT];
+	return side->pod != WR_NONE ? pod_words(c, side, a)
+				    : wr_arena_printf(a, "%s", wr_ip_format(&side->ip, ip));
+}
+
+bool wr_rule_tried(const struct connection *c, uint32_t policy, enum wr_direction dir,
+		   uint32_t rule, const struct wr_side *side, struct wr_near_miss *m,
+		   struct wr_arena *a)
+{
+	const struct wr_policy *pol = &c->p->world->policies[policy];
+	const struct wr_rule *r = &pol->rules[dir][rule];
+	bool peer = any_peer_matches(c, r, side), port = any_port_matches(c, r);
+	if (peer && port)
+		return true;
+	if (peer && port_miss(c, r, m, a)) {
+		m->mend = port_mend(c, m, a);
+		return false;
+	}
+	if (port && peer_miss(c, pol, r, side, m, a))
+		return false;
+	m->text = wr_arena_printf(a, "it is for %s; %s is none of these%s",
+				  first_peer_words(c, r, a), side_words(c, side, a),
+				  port ? "" : "; nor does the port match");
+	return false;
 }
 
 static int compare_misses(const void *pa, const void *pb)

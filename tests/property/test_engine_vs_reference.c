@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "cluster.h"
+#include "engine/trace.h"
 #include "engine/explain.h"
 #include "subject.h"
 
@@ -59,7 +60,40 @@ static const char *dir_name(int d)
 	return d == WR_EGRESS ? "egress" : "ingress";
 }
 
-/* The tables and explain against the reference. */
+/*
+ * The steps of a trace must tell of the verdict: each direction ends in it, and
+ * it is the last rule that matches that allows or denies.
+ */
+static const char *trace_lies(struct trial *t, const struct end *src, const struct end *dst,
+			      struct probe f, const bool want[2])
+{
+	const struct wr_program *p = t->s->program;
+	struct wr_trace trace;
+	int ends[2] = {0}, last[2] = {-1, -1};
+	if (wr_trace(p, &src->side, &dst->side, f.proto, f.port, t->scratch, &trace) < 0)
+		return "trace fails";
+	for (size_t i = 0; i < trace.n; i++) {
+		const struct wr_step *s = &trace.steps[i];
+		if (s->kind == WR_STEP_RULE && (s->matches ? s->action != WR_PASS : false))
+			last[s->dir] = s->action == WR_ACCEPT;
+		if (s->kind == WR_STEP_RULE && !s->matches && last[s->dir] >= 0)
+			return "a rule is tried after the one that decides";
+		if (s->kind != WR_STEP_END)
+			continue;
+		ends[s->dir]++;
+		if ((s->action == WR_ACCEPT) != want[s->dir])
+			return "the trace ends in another verdict";
+		if (last[s->dir] >= 0 && last[s->dir] != want[s->dir])
+			return "the rule that matches says something else";
+		if (last[s->dir] < 0 && trace.reasons[s->dir].author.kind == WR_BY_RULE)
+			return "no rule of the trace matches";
+	}
+	if (ends[0] != 1 || ends[1] != 1 || trace.allow != (want[0] && want[1]))
+		return "the trace has no end";
+	return NULL;
+}
+
+/* The tables, explain and trace against the reference. */
 static bool flow_differs(struct trial *t, const struct end *src, const struct end *dst,
 			 struct probe f)
 {
@@ -85,6 +119,10 @@ static bool flow_differs(struct trial *t, const struct end *src, const struct en
 				       src->name, dst->name, f.proto, f.port, dir_name(d), what,
 				       want[d] ? "allow" : "deny");
 	}
+	const char *lie = t->compared % 7 ? NULL : trace_lies(t, src, dst, f, want);
+	if (lie)
+		return differs(t, "%s -> %s protocol %u port %u: %s", src->name, dst->name, f.proto,
+			       f.port, lie);
 	if (v.allow != (want[0] && want[1]))
 		return differs(t, "%s -> %s: the whole is not both directions", src->name,
 			       dst->name);
