@@ -125,6 +125,10 @@ def phase_lint(counts, _):
     lines_protocol(counts, 'lint', ['tests/lint/run.py', ASAN / 'weir'], 900)
 
 
+def phase_git(counts, _):
+    lines_protocol(counts, 'git', ['tests/git/run.py', ASAN / 'weir'], 300)
+
+
 def phase_examples(counts, _):
     if (ROOT / 'tests/examples/run.py').exists():
         lines_protocol(counts, 'examples', ['tests/examples/run.py', ASAN / 'weir'], 300)

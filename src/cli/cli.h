@@ -147,6 +147,7 @@ int wr_cli_main(const struct wr_command *root, int argc, char **argv);
 extern const struct wr_command wr_cmd_weir; /* the root */
 extern const struct wr_command wr_cmd_validate;
 extern const struct wr_command wr_cmd_lint;
+extern const struct wr_command wr_cmd_diff;
 extern const struct wr_command wr_cmd_eval;
 extern const struct wr_command wr_cmd_explain;
 extern const struct wr_command wr_cmd_list;
