@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/git.h"
+#include "cli/list_view.h"
 #include "cli/load.h"
 #include "cli/writer.h"
 #include "engine/diff.h"
@@ -188,38 +189,20 @@ static void write_document(struct wr_out *o, const struct view *v)
 	wr_out_end(o);
 }
 
-/* RFC 4180. */
-static void csv_cell(struct wr_out *o, const char *s, bool last)
-{
-	s = s ? s : "";
-	if (s[strcspn(s, ",\"\n")]) {
-		wr_out_text(o, "\"");
-		for (; *s; s++) {
-			if (*s == '"')
-				wr_out_text(o, "\"");
-			wr_out_bytes(o, s, 1);
-		}
-		wr_out_text(o, "\"");
-	} else {
-		wr_out_text(o, s);
-	}
-	wr_out_text(o, last ? "\r\n" : ",");
-}
-
 static void write_csv(struct wr_out *o, const struct view *v)
 {
 	static const char *const head[] = {"change", "source", "destination",
 					   "before", "after",  "workload"};
 	for (int i = 0; i < 6; i++)
-		csv_cell(o, head[i], i == 5);
+		wr_out_csv(o, head[i], i == 5);
 	for (size_t i = 0; i < v->n && !wr_out_failed(o); i++) {
 		const struct wr_change *c = &v->changes[i];
-		csv_cell(o, kind_words[c->kind], false);
-		csv_cell(o, c->src, false);
-		csv_cell(o, c->dst, false);
-		csv_cell(o, c->before, false);
-		csv_cell(o, c->after, false);
-		csv_cell(o, c->new_workload ? "new" : c->lost_workload ? "lost" : "", true);
+		wr_out_csv(o, kind_words[c->kind], false);
+		wr_out_csv(o, c->src, false);
+		wr_out_csv(o, c->dst, false);
+		wr_out_csv(o, c->before, false);
+		wr_out_csv(o, c->after, false);
+		wr_out_csv(o, c->new_workload ? "new" : c->lost_workload ? "lost" : "", true);
 	}
 }
 

@@ -3,88 +3,113 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/list_view.h"
 #include "cli/load.h"
 #include "cli/writer.h"
-#include "engine/connectivity.h"
 
-WR_DEFINE_CLEANUP(connectivity, struct wr_connectivity *, wr_connectivity_free)
+enum list_format {
+	LIST_TABLE,
+	LIST_JSON,
+	LIST_YAML,
+	LIST_CSV,
+	LIST_MARKDOWN,
+	LIST_DOT,
+	LIST_MERMAID,
+	LIST_SVG,
+	LIST_HTML
+};
+static const char *const formats[] = {"table", "json",    "yaml", "csv",  "markdown",
+				      "dot",   "mermaid", "svg",  "html", NULL};
+static const char *const directions[] = {"both", "ingress", "egress", NULL};
 
-/* One connection a line, so that long lists stay readable and can be compared by line. */
-static void write_json(struct wr_out *o, const struct wr_connectivity *c)
+static int write_view(const struct wr_args *args, struct wr_out *o, const struct list_view *v,
+		      enum list_format format)
 {
-	uint32_t n_nodes;
-	uint64_t n;
-	const struct wr_conn_node *nodes = wr_connectivity_nodes(c, &n_nodes);
-	const struct wr_conn_edge *edges = wr_connectivity_edges(c, &n);
-	wr_out_list(o);
-	for (uint64_t i = 0; i < n && !wr_out_failed(o); i++) {
-		wr_out_inline(o);
-		wr_out_map(o);
-		wr_out_key_string(o, "src", nodes[edges[i].src].text);
-		wr_out_key_string(o, "dst", nodes[edges[i].dst].text);
-		wr_out_key_string(o, "conn", wr_connectivity_ports_text(c, edges[i].ports));
-		wr_out_end(o);
+	char message[512] = "";
+	int rc = 0;
+	switch (format) {
+	case LIST_TABLE:
+		wr_list_table(o, v);
+		break;
+	case LIST_JSON:
+	case LIST_YAML:
+		wr_list_json(o, v);
+		break;
+	case LIST_CSV:
+		wr_list_csv(o, v);
+		break;
+	case LIST_MARKDOWN:
+		wr_list_markdown(o, v);
+		break;
+	case LIST_DOT:
+		wr_draw_dot(o, v);
+		break;
+	case LIST_MERMAID:
+		wr_draw_mermaid(o, v);
+		break;
+	case LIST_SVG:
+		rc = wr_draw_svg(o, v, message);
+		break;
+	case LIST_HTML:
+		rc = wr_draw_html(o, v, message);
+		break;
 	}
-	wr_out_end(o);
+	if (rc == -ENOENT)
+		return wr_fail(args,
+			       "Graphviz lays out the graph, and its program dot is not "
+			       "installed (package graphviz); -o dot and -o mermaid do without");
+	return rc ? wr_fail(args, "the graph cannot be laid out: %s",
+			    *message ? message : strerror(-rc))
+		  : WR_EXIT_OK;
 }
 
-static void cell(struct wr_out *o, const char *text, size_t width)
+/* "80", "80/TCP", "53/UDP". */
+static int parse_port(const struct wr_args *args, struct list_filter *f)
 {
-	static const char blanks[] = "                                ";
-	size_t n = strlen(text);
-	wr_out_text(o, text);
-	for (width += 2; n < width;) {
-		size_t part = width - n < sizeof(blanks) - 1 ? width - n : sizeof(blanks) - 1;
-		wr_out_bytes(o, blanks, part);
-		n += part;
-	}
-}
-
-/* The names of nodes are all that the widths depend on: no need to keep a table of the edges. */
-static void write_table(struct wr_out *o, const struct wr_connectivity *c)
-{
-	uint32_t n_nodes;
-	uint64_t n;
-	const struct wr_conn_node *nodes = wr_connectivity_nodes(c, &n_nodes);
-	const struct wr_conn_edge *edges = wr_connectivity_edges(c, &n);
-	size_t width = strlen("DESTINATION");
-	for (uint32_t i = 0; i < n_nodes; i++)
-		if (strlen(nodes[i].text) > width)
-			width = strlen(nodes[i].text);
-	if (!n) {
-		wr_out_text(o, "no connections are allowed\n");
-		return;
-	}
-	wr_out_text(o, wr_out_colour(o, WR_BOLD));
-	cell(o, "SOURCE", width);
-	cell(o, "DESTINATION", width);
-	wr_out_printf(o, "CONNECTIONS%s\n", wr_out_colour(o, WR_PLAIN));
-	for (uint64_t i = 0; i < n && !wr_out_failed(o); i++) {
-		cell(o, nodes[edges[i].src].text, width);
-		cell(o, nodes[edges[i].dst].text, width);
-		wr_out_text(o, wr_connectivity_ports_text(c, edges[i].ports));
-		wr_out_text(o, "\n");
-	}
+	const char *text = wr_arg_string(args, "port");
+	if (!text)
+		return WR_EXIT_OK;
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+	int proto = *end == '/' ? wr_proto_parse(end + 1) : WR_TCP;
+	if (end == text || (*end && *end != '/') || port < 1 || port > 65535 || proto < 0 ||
+	    !wr_proto_has_ports((uint8_t)proto))
+		return wr_usage_error(args, "--port %s: write a number, or 53/UDP", text);
+	f->has_key = true;
+	f->key = WR_KEY((uint32_t)proto, port);
+	return WR_EXIT_OK;
 }
 
 static int list(const struct wr_args *args, const struct wr_program *p)
 {
-	WR_CLEANUP(connectivity)
-	struct wr_connectivity *c = NULL;
-	int rc = wr_connectivity_new(p, &c);
+	enum list_format format = (enum list_format)wr_arg_choice(args, "output");
+	unsigned direction = wr_arg_choice(args, "direction");
+	struct list_filter f = {.only_in = direction == 1, .only_out = direction == 2};
+	struct list_view v;
+	const char *unknown = NULL;
+	int status = parse_port(args, &f);
+	if (status)
+		return status;
+	f.focus = wr_arg_all(args, "focus", &f.n_focus);
+	if (direction && !f.n_focus)
+		return wr_usage_error(args, "--direction is seen from a workload: add --focus");
+	int rc = wr_list_view(p, &f, &v, &unknown);
 	if (rc < 0)
 		return wr_fail(args, "the connections cannot be listed: %s",
 			       rc == -E2BIG ? "there are too many" : strerror(-rc));
-	struct wr_out *o = wr_out_new(1, (enum wr_format)wr_arg_choice(args, "output"));
-	if (!o)
-		return wr_fail(args, "out of memory");
-	if (wr_out_format(o) == WR_TABLE)
-		write_table(o, c);
-	else
-		write_json(o, c);
-	return wr_out_finish(o, WR_EXIT_OK);
+	if (unknown) {
+		wr_list_view_free(&v);
+		return wr_fail(args, "--focus %s: there is no workload of that name", unknown);
+	}
+	struct wr_out *o = wr_out_new(1, format == LIST_JSON   ? WR_JSON
+					 : format == LIST_YAML ? WR_YAML
+							       : WR_TABLE);
+	status = o ? write_view(args, o, &v, format) : wr_fail(args, "out of memory");
+	if (o)
+		status = wr_out_finish(o, status);
+	wr_list_view_free(&v);
+	return status;
 }
 
 static int run_list(const struct wr_args *args)
@@ -100,7 +125,18 @@ static int run_list(const struct wr_args *args)
 }
 
 static const struct wr_option options[] = {
-	WR_OPTION_FILES, WR_OPTION_IPBLOCKS, WR_OPTION_OUTPUT_TABLE_JSON, WR_OPTION_VERBOSE, {0},
+	WR_OPTION_FILES,
+	{"focus", 0, WR_OPT_STRING, .repeated = true, .value = "NS/NAME",
+	 .help = "only connections of this workload; may be given several times"},
+	{"direction", 0, WR_OPT_CHOICE, .value = "DIRECTION", .choices = directions,
+	 .fallback = "both", .help = "with --focus: what comes in, or goes out"},
+	{"port", 'p', WR_OPT_STRING, .value = "PORT[/PROTOCOL]",
+	 .help = "only connections that this port (TCP where nothing is said) may be used for"},
+	WR_OPTION_IPBLOCKS,
+	{"output", 'o', WR_OPT_CHOICE, .value = "FORMAT", .choices = formats, .fallback = "table",
+	 .help = "output format"},
+	WR_OPTION_VERBOSE,
+	{0},
 };
 
 const struct wr_command wr_cmd_list = {
@@ -110,9 +146,13 @@ const struct wr_command wr_cmd_list = {
 		"Lists what the policies of the manifests allow: connections between workloads,\n"
 		"and between workloads and ranges of addresses outside the cluster. The ranges\n"
 		"are the widest that no policy tells apart. Connections of a workload with\n"
-		"itself are left out.\n",
+		"itself are left out. Where there are Ingress resources, {ingress-controller}\n"
+		"stands for a controller that is any pod of any namespace.\n"
+		"\n"
+		"svg and html are drawn by Graphviz (the program dot), html with a matrix.\n",
 	.examples = "  weir list -f manifests/\n"
-		    "  weir list -f manifests/ -o json\n",
+		    "  weir list -f manifests/ --focus shop/db --direction ingress --port 5432\n"
+		    "  weir list -f manifests/ -o html > connections.html\n",
 	.options = options,
 	.run = run_list,
 };

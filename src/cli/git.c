@@ -2,15 +2,13 @@
 #include "cli/git.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cli/child.h"
 
 #define OUTPUT_MAX ((size_t)256 << 20) /* bytes of one file or one listing */
 #define FILES_MAX 100000
@@ -27,72 +25,17 @@ static int failed(struct wr_diags *diags, const char *path, const char *what, co
 	return -EIO;
 }
 
-__attribute__((noreturn)) static void child(const char *const *argv, int out, int err)
-{
-	char **args;
-	memcpy(&args, &argv, sizeof(args)); /* exec keeps the consts that its prototype lacks */
-	signal(SIGPIPE, SIG_DFL);
-	if (dup2(out, 1) < 0 || dup2(err, 2) < 0)
-		_exit(126);
-	execvp("git", args);
-	_exit(127);
-}
-
-static int read_all(int fd, char **out, size_t *size)
-{
-	size_t room = 1 << 16, n = 0;
-	char *buf = malloc(room);
-	while (buf) {
-		if (n == room) {
-			char *more = room < OUTPUT_MAX ? realloc(buf, room *= 2) : NULL;
-			if (!more) {
-				free(buf);
-				return room < OUTPUT_MAX ? -ENOMEM : -EFBIG;
-			}
-			buf = more;
-		}
-		ssize_t got = read(fd, buf + n, room - n);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		n += (size_t)got;
-	}
-	*out = buf;
-	*size = n;
-	return buf ? 0 : -ENOMEM;
-}
-
 /* What git prints (malloc'ed). Its own message becomes the error. */
 static int run(const char *const *argv, const char *path, struct wr_diags *diags, char **out,
 	       size_t *size)
 {
-	int pipes[2];
-	char message[512] = "";
-	WR_CLEANUP(fd)
-	int err = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (err < 0 || pipe2(pipes, O_CLOEXEC) < 0)
-		return failed(diags, path, "git cannot be run: ", strerror(errno));
-	pid_t pid = fork();
-	if (!pid)
-		child(argv, pipes[1], err);
-	close(pipes[1]);
-	int rc = pid < 0 ? -errno : read_all(pipes[0], out, size), status = 0;
-	close(pipes[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (rc)
-		return rc == -EFBIG ? failed(diags, path, "larger than 256 MiB", "") : rc;
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return 0;
-	free(*out);
-	*out = NULL;
-	ssize_t n = pread(err, message, sizeof(message) - 1, 0);
-	while (n > 0 && message[n - 1] == '\n')
-		message[--n] = '\0';
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	char message[512];
+	int rc = wr_child_run(argv, NULL, 0, OUTPUT_MAX, out, size, message);
+	if (rc == -ENOENT)
 		return failed(diags, path, "git is not installed: revisions cannot be read", "");
-	return failed(diags, path, "git: ", n > 0 ? message : "it failed");
+	if (rc == -EFBIG)
+		return failed(diags, path, "larger than 256 MiB", "");
+	return rc == -EIO ? failed(diags, path, "git: ", message) : rc;
 }
 
 static int read_blob(struct wr_input *in, const char *path, struct wr_diags *diags)
