@@ -32,6 +32,8 @@ test	cmd:clang-tidy	clang-tidy
 test	clang:-fsanitize=fuzzer	libclang-rt-dev|libclang-rt-18-dev
 test	cmd:groff	groff-base
 test	cmd:man	man-db
+test	cmd:dot	graphviz
+test	cmd:git	git
 demo	cmd:ip	iproute2
 demo	cmd:nft	nftables
 demo	cmd:dnsmasq	dnsmasq-base

@@ -125,8 +125,10 @@ def phase_lint(counts, _):
     lines_protocol(counts, 'lint', ['tests/lint/run.py', ASAN / 'weir'], 900)
 
 
-def phase_git(counts, _):
-    lines_protocol(counts, 'git', ['tests/git/run.py', ASAN / 'weir'], 300)
+def phase_cli(counts, _):
+    """What needs more than a command and its output: repositories, other programs."""
+    for script in sorted(glob.glob(str(ROOT / 'tests/cli/*.py'))):
+        lines_protocol(counts, f'cli/{pathlib.Path(script).stem}', [script, ASAN / 'weir'], 300)
 
 
 def phase_examples(counts, _):

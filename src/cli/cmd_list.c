@@ -70,14 +70,9 @@ static int parse_port(const struct wr_args *args, struct list_filter *f)
 	const char *text = wr_arg_string(args, "port");
 	if (!text)
 		return WR_EXIT_OK;
-	char *end;
-	unsigned long port = strtoul(text, &end, 10);
-	int proto = *end == '/' ? wr_proto_parse(end + 1) : WR_TCP;
-	if (end == text || (*end && *end != '/') || port < 1 || port > 65535 || proto < 0 ||
-	    !wr_proto_has_ports((uint8_t)proto))
+	if (wr_list_parse_port(text, &f->key) < 0)
 		return wr_usage_error(args, "--port %s: write a number, or 53/UDP", text);
 	f->has_key = true;
-	f->key = WR_KEY((uint32_t)proto, port);
 	return WR_EXIT_OK;
 }
 

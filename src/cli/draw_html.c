@@ -145,6 +145,23 @@ static void matrix(struct wr_out *o, const struct list_view *v)
 	wr_out_text(o, "</table>\n");
 }
 
+void wr_draw_page_begin(struct wr_out *o, const char *title)
+{
+	wr_out_text(o, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+		       "<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>");
+	wr_out_xml(o, title);
+	wr_out_text(o, "</title>\n<style>");
+	wr_out_text(o, style);
+	wr_out_text(o, "</style>\n</head>\n<body>\n<h1>");
+	wr_out_xml(o, title);
+	wr_out_text(o, "</h1>\n");
+}
+
+void wr_draw_page_end(struct wr_out *o)
+{
+	wr_out_text(o, "</body>\n</html>\n");
+}
+
 int wr_draw_html(struct wr_out *o, const struct list_view *v, char *message)
 {
 	WR_CLEANUP(free)
@@ -153,18 +170,14 @@ int wr_draw_html(struct wr_out *o, const struct list_view *v, char *message)
 	int rc = layout(v, &svg, &element, message);
 	if (rc)
 		return rc;
-	wr_out_text(o, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-		       "<meta name=\"viewport\" content=\"width=device-width\"/>\n"
-		       "<title>Allowed connections</title>\n<style>");
-	wr_out_text(o, style);
+	wr_draw_page_begin(o, "Allowed connections");
 	wr_out_printf(o,
-		      "</style>\n</head>\n<body>\n<h1>Allowed connections</h1>\n"
 		      "<p>%llu connections that the network policies allow.</p>\n"
 		      "<div class=\"graph\">\n",
 		      (unsigned long long)v->n);
 	wr_out_text(o, element);
 	wr_out_text(o, "</div>\n<h2>Who may reach whom</h2>\n");
 	matrix(o, v);
-	wr_out_text(o, "</body>\n</html>\n");
+	wr_draw_page_end(o);
 	return 0;
 }

@@ -232,3 +232,15 @@ void wr_list_view_free(struct list_view *v)
 	wr_arena_free(v->arena);
 	*v = (struct list_view){0};
 }
+
+int wr_list_parse_port(const char *text, uint32_t *key)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+	int proto = *end == '/' ? wr_proto_parse(end + 1) : WR_TCP;
+	if (end == text || (*end && *end != '/') || port < 1 || port > 65535 || proto < 0 ||
+	    !wr_proto_has_ports((uint8_t)proto))
+		return -EINVAL;
+	*key = WR_KEY((uint32_t)proto, port);
+	return 0;
+}

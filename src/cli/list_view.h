@@ -61,6 +61,13 @@ void wr_draw_mermaid(struct wr_out *o, const struct list_view *v);
 int wr_draw_svg(struct wr_out *o, const struct list_view *v, char *message);
 int wr_draw_html(struct wr_out *o, const struct list_view *v, char *message);
 
+/* A page's begin, with its title and style, and its end. */
+void wr_draw_page_begin(struct wr_out *o, const char *title);
+void wr_draw_page_end(struct wr_out *o);
+
+/* "80", "53/UDP" to a key (WR_KEY); -EINVAL. */
+int wr_list_parse_port(const char *text, uint32_t *key);
+
 /* A text for XML and HTML. */
 void wr_out_xml(struct wr_out *o, const char *s);
 /* A cell for CSV (quoted as RFC 4180 has it), with the comma or newline after it. */

@@ -9,6 +9,7 @@ static const struct wr_command *const commands[] = {
 	&wr_cmd_eval,
 	&wr_cmd_explain,
 	&wr_cmd_list,
+	&wr_cmd_matrix,
 	&wr_cmd_diff,
 	&wr_cmd_describe,
 	&wr_cmd_lab,
