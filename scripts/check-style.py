@@ -21,7 +21,7 @@ import subprocess
 import sys
 
 # The rooms from the ground up: a folder includes itself and those before it.
-ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint', 'bpf', 'datapath', 'lab', 'cli']
+ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint', 'expect', 'bpf', 'datapath', 'lab', 'cli']
 
 # Libraries and the only rooms that may include them.
 LIBRARIES = [

@@ -24,7 +24,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLAIN, ASAN = ROOT / 'build', ROOT / 'build-asan'
 CORPUS = ROOT.parent / 'shared' / 'corpus'
-FUZZ_ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint']
+FUZZ_ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint', 'expect']
 SANITIZER = re.compile(r'ERROR: (Address|Leak)Sanitizer|runtime error:|LeakSanitizer: detected')
 ENV = dict(os.environ, ASAN_OPTIONS='detect_leaks=1:abort_on_error=0',
            UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1', NO_COLOR='1')

@@ -12,12 +12,12 @@
 
 #include "input/input.h"
 
-#define CHECK(cond)                                                                              \
-	do {                                                                                     \
-		if (!(cond)) {                                                                   \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);               \
-			abort();                                                                 \
-		}                                                                                \
+#define CHECK(cond)                                                                \
+	do {                                                                       \
+		if (!(cond)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
+			abort();                                                   \
+		}                                                                  \
 	} while (0)
 
 static const struct wr_input_limits limits = {

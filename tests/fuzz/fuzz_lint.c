@@ -31,7 +31,8 @@ static void apply(const struct wr_finding *f)
 	char *out = NULL;
 	size_t n = 0, left_out;
 	const struct wr_document *doc = f->fix[0].doc;
-	must(wr_edit_apply(doc->source, doc->source_size, f->fix, f->n_fix, &out, &n, &left_out) == 0);
+	must(wr_edit_apply(doc->source, doc->source_size, f->fix, f->n_fix, &out, &n, &left_out) ==
+	     0);
 	must(out != NULL && n < doc->source_size + 4096);
 	free(out);
 }

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/test_generate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/writer.h"
+#include "engine/query.h"
+
+/*
+ * What is written is what the engine says, so a file that was just made always
+ * passes. Ends are chosen from the rule: a pod that it selects, a pod or an
+ * address that its peers hold, its first port; and for what must not pass, the
+ * first pod, or an address, that is denied there.
+ */
+
+#define TRIED 200 /* pods that are asked in search of one that is denied */
+
+struct generator {
+	const struct wr_program *p;
+	const struct wr_world *w;
+	struct wr_out *o;
+	size_t n;
+};
+
+static void write_end(struct generator *g, const char *key, const struct wr_side *s)
+{
+	char ip[WR_IP_TEXT];
+	if (s->pod == WR_NONE) {
+		wr_out_printf(g->o, "  %s: \"%s\"\n", key, wr_ip_format(&s->ip, ip));
+		return;
+	}
+	const struct wr_pod *pod = &g->w->pods[s->pod];
+	wr_out_printf(g->o, "  %s: %s/%s/%s\n", key, pod->ns, wr_kind_name(pod->kind), pod->name);
+}
+
+static bool allowed(const struct generator *g, const struct wr_side *src, const struct wr_side *dst,
+		    uint8_t proto, uint16_t port)
+{
+	struct wr_verdict v;
+	wr_evaluate(g->p, src, dst, proto, port, &v);
+	return v.allow;
+}
+
+static void write_test(struct generator *g, const struct wr_policy *p, enum wr_direction dir,
+		       size_t rule, const struct wr_side *src, const struct wr_side *dst,
+		       uint8_t proto, uint16_t port)
+{
+	bool allow = allowed(g, src, dst, proto, port);
+	wr_out_printf(g->o, "%s- name: \"%zu: %s/%s %s rule %zu, %s\"\n", g->n ? "" : "tests:\n",
+		      g->n + 1, p->ns ? p->ns : "", p->name,
+		      dir == WR_EGRESS ? "egress" : "ingress", rule + 1,
+		      allow ? "what passes" : "what does not");
+	write_end(g, "from", src);
+	write_end(g, "to", dst);
+	wr_out_printf(g->o, "  port: %u\n", port);
+	if (proto != WR_TCP)
+		wr_out_printf(g->o, "  protocol: %s\n", wr_proto_name(proto));
+	wr_out_printf(g->o, "  expect: %s\n", allow ? "allow" : "deny");
+	g->n++;
+}
+
+/* ---- ends of a rule ---- */
+
+static bool first_pod(const struct generator *g, const struct wr_bitset *pods, uint32_t but,
+		      struct wr_side *out)
+{
+	wr_bitset_each(pods, i) if (i != but && !g->w->pods[i].completed &&
+				    !wr_side_pod(g->p, (uint32_t)i, 0, out)) return true;
+	return false;
+}
+
+/* Somebody whom a peer of the rule holds. */
+static bool find_peer(const struct generator *g, uint32_t policy, enum wr_direction dir,
+		      uint32_t rule, uint32_t subject, struct wr_side *out)
+{
+	const struct wr_rule *r = &g->w->policies[policy].rules[dir][rule];
+	for (uint32_t k = 0; k < r->n_peers; k++) {
+		const struct wr_bitset *pods =
+			wr_query_peer_pods(g->p, (struct wr_peer_id){policy, dir, rule, k});
+		if (pods && first_pod(g, pods, subject, out))
+			return true;
+		if (!pods && r->peers[k].kind == WR_PEER_IPBLOCK) {
+			struct wr_ip ip = wr_cidr_last(&r->peers[k].cidr);
+			wr_side_ip(g->p, &ip, out);
+			return true;
+		}
+	}
+	if (!r->any_peer)
+		return false;
+	struct wr_ip ip;
+	if (wr_ip_parse("203.0.113.7", &ip) < 0)
+		return false;
+	wr_side_ip(g->p, &ip, out);
+	return true;
+}
+
+static bool port_of(const struct generator *g, const struct wr_rule *r, const struct wr_side *dst,
+		    uint8_t *proto, uint16_t *port)
+{
+	*proto = WR_TCP;
+	*port = 80;
+	if (r->any_port)
+		return true;
+	const struct wr_port *p = &r->ports[0];
+	*proto = p->proto;
+	if (p->kind == WR_PORTS_RANGE)
+		*port = p->first;
+	if (p->kind != WR_PORTS_NAMED)
+		return true;
+	const struct wr_pod *pod = dst->pod == WR_NONE ? NULL : &g->w->pods[dst->pod];
+	for (size_t i = 0; pod && i < pod->n_ports; i++)
+		if (pod->ports[i].name && !strcmp(pod->ports[i].name, p->name) &&
+		    pod->ports[i].proto == p->proto) {
+			*port = pod->ports[i].port;
+			return true;
+		}
+	return false;
+}
+
+/* A pod, or an address outside, that is denied at the same port. */
+static bool find_denied(const struct generator *g, const struct wr_side *subject,
+			enum wr_direction dir, uint8_t proto, uint16_t port, struct wr_side *out)
+{
+	for (uint32_t i = 0; i < g->w->n_pods && i < TRIED; i++) {
+		if (i == subject->pod || g->w->pods[i].completed ||
+		    wr_side_pod(g->p, i, 0, out) < 0 ||
+		    (out->family && subject->family && out->family != subject->family))
+			continue;
+		if (!(dir == WR_EGRESS ? allowed(g, subject, out, proto, port)
+				       : allowed(g, out, subject, proto, port)))
+			return true;
+	}
+	struct wr_ip ip;
+	if (wr_ip_parse("203.0.113.7", &ip) < 0)
+		return false;
+	wr_side_ip(g->p, &ip, out);
+	return !(dir == WR_EGRESS ? allowed(g, subject, out, proto, port)
+				  : allowed(g, out, subject, proto, port));
+}
+
+static void write_rule(struct generator *g, uint32_t policy, enum wr_direction dir, uint32_t rule,
+		       const struct wr_side *subject)
+{
+	const struct wr_policy *p = &g->w->policies[policy];
+	const struct wr_rule *r = &p->rules[dir][rule];
+	struct wr_side peer;
+	uint8_t proto;
+	uint16_t port;
+	if (!find_peer(g, policy, dir, rule, subject->pod, &peer) ||
+	    (peer.family && subject->family && peer.family != subject->family) ||
+	    !port_of(g, r, dir == WR_EGRESS ? &peer : subject, &proto, &port))
+		return;
+	if (dir == WR_EGRESS)
+		write_test(g, p, dir, rule, subject, &peer, proto, port);
+	else
+		write_test(g, p, dir, rule, &peer, subject, proto, port);
+	if (!find_denied(g, subject, dir, proto, port, &peer))
+		return;
+	if (dir == WR_EGRESS)
+		write_test(g, p, dir, rule, subject, &peer, proto, port);
+	else
+		write_test(g, p, dir, rule, &peer, subject, proto, port);
+}
+
+static void write_policy(struct generator *g, uint32_t policy)
+{
+	const struct wr_policy *p = &g->w->policies[policy];
+	struct wr_side subject, peer;
+	if (p->subject.kind != WR_PEER_PODS ||
+	    !first_pod(g, wr_query_subject(g->p, policy), WR_NONE, &subject))
+		return;
+	for (int d = 0; d < 2; d++) {
+		for (uint32_t r = 0; r < p->n_rules[d]; r++)
+			write_rule(g, policy, (enum wr_direction)d, r, &subject);
+		if (p->isolates[d] && !p->n_rules[d] &&
+		    find_denied(g, &subject, (enum wr_direction)d, WR_TCP, 80, &peer))
+			write_test(g, p, (enum wr_direction)d, 0, d == WR_EGRESS ? &subject : &peer,
+				   d == WR_EGRESS ? &peer : &subject, WR_TCP, 80);
+	}
+}
+
+int wr_test_generate(const struct wr_args *args, const struct wr_loaded *l)
+{
+	struct generator g = {.p = l->program, .w = l->world, .o = wr_out_new(1, WR_TABLE)};
+	if (!g.o)
+		return wr_fail(args, "out of memory");
+	wr_out_text(g.o,
+		    "# What the policies allow and deny today, a connection or two for each rule.\n"
+		    "# weir test -f MANIFESTS THIS-FILE checks it.\n");
+	for (uint32_t i = 0; i < g.w->n_policies && !wr_out_failed(g.o); i++)
+		write_policy(&g, i);
+	if (!g.n)
+		wr_out_text(g.o, "tests: []\n");
+	return wr_out_finish(g.o, WR_EXIT_OK);
+}
