@@ -78,7 +78,8 @@ static void report_subject(struct lint *l, const struct wr_policy *policy)
 			? lint_text(l,
 				    "the %s with these labels %s in namespace %s, a policy stays "
 				    "in its own (%s)",
-				    lint_count(l, elsewhere, "pod", "pods"),
+				    elsewhere == 1 ? "pod"
+						   : lint_count(l, elsewhere, "pod", "pods"),
 				    elsewhere == 1 ? "is" : "are", l->w->namespaces[where].name,
 				    policy->ns)
 			: "no pod has all of these labels");
@@ -312,8 +313,8 @@ static void check_peer(struct lint *l, const struct at *at)
 				l,
 				"the %s with these labels %s in namespace %s; a podSelector alone "
 				"stays in the policy's own (%s) and matches nothing there",
-				lint_count(l, n, "pod", "pods"), n == 1 ? "is" : "are", ns,
-				at->p->ns));
+				n == 1 ? "pod" : lint_count(l, n, "pod", "pods"),
+				n == 1 ? "is" : "are", ns, at->p->ns));
 		lint_advise(l,
 			    "add to the same peer: namespaceSelector: {matchLabels: "
 			    "{" METADATA_NAME ": %s}}",
