@@ -31,6 +31,16 @@ for size in '50 25' '100 50' '200 100' '500 250' '1000 500'; do
 done
 
 echo
+echo "weir lint, whole process (goals: 100 ms and 2000 ms)"
+for size in '1000 500' '10000 5000'; do
+	set -- $size
+	build/tests/bench/bench_gen --pods "$1" --policies "$2" -o "$work/lint.json"
+	printf '  %-12s lint %8s ms   describe (reading and resolving alone) %8s ms\n' "$1x$2" \
+		"$(median_ms build/weir lint --no-config --fail-on never -f "$work/lint.json")" \
+		"$(median_ms build/weir describe -f "$work/lint.json")"
+done
+
+echo
 echo "the engine, 1000 pods x 500 policies"
 build/tests/bench/bench_engine "$work/1000.json" node-0 | sed 's/^/  /'
 

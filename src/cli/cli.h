@@ -153,6 +153,7 @@ extern const struct wr_command wr_cmd_explain;
 extern const struct wr_command wr_cmd_list;
 extern const struct wr_command wr_cmd_matrix;
 extern const struct wr_command wr_cmd_describe;
+extern const struct wr_command wr_cmd_profile;
 extern const struct wr_command wr_cmd_test;
 extern const struct wr_command wr_cmd_lab;
 extern const struct wr_command wr_cmd_datapath;

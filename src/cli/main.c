@@ -12,6 +12,7 @@ static const struct wr_command *const commands[] = {
 	&wr_cmd_matrix,
 	&wr_cmd_diff,
 	&wr_cmd_describe,
+	&wr_cmd_profile,
 	&wr_cmd_test,
 	&wr_cmd_lab,
 	&wr_cmd_datapath,
