@@ -26,24 +26,35 @@ static void out_safe(struct wr_out *o, const char *s, size_t n)
 	}
 }
 
-/* The line-th line (from 1) of a text whose first line has the number first. */
-static const char *find_line(const char *text, size_t size, uint32_t first, uint32_t line,
-			     size_t *n)
+/*
+ * A line of a text whose first line has the number first. Records mostly come
+ * in order of their lines: the search goes on where the last one ended.
+ */
+static const char *find_line(struct wr_records *s, const char *text, size_t size, uint32_t first,
+			     uint32_t line, size_t *n)
 {
-	const char *end = text + size;
-	if (line < first)
+	const char *end = text + size, *p = text;
+	uint32_t at = first;
+	if (s->seen.text == text && s->seen.line <= line) {
+		p = s->seen.at;
+		at = s->seen.line;
+	}
+	if (line < at)
 		return NULL;
-	for (uint32_t at = first; at < line; at++) {
-		const char *nl = memchr(text, '\n', (size_t)(end - text));
+	for (; at < line; at++) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
 		if (!nl)
 			return NULL;
-		text = nl + 1;
+		p = nl + 1;
 	}
-	const char *nl = memchr(text, '\n', (size_t)(end - text));
-	*n = (size_t)((nl ? nl : end) - text);
-	if (*n && text[*n - 1] == '\r')
+	s->seen.text = text;
+	s->seen.at = p;
+	s->seen.line = line;
+	const char *nl = memchr(p, '\n', (size_t)(end - p));
+	*n = (size_t)((nl ? nl : end) - p);
+	if (*n && p[*n - 1] == '\r')
 		--*n;
-	return text < end ? text : NULL;
+	return p < end ? p : NULL;
 }
 
 static void read_again(struct wr_records *s, const char *file)
@@ -66,18 +77,31 @@ static void read_again(struct wr_records *s, const char *file)
 	fclose(f);
 }
 
+/* A document of the file, or NULL; the one of the record before mostly is. */
+static const struct wr_document *document_of(struct wr_records *s, const char *file)
+{
+	if (s->document && (s->document->file == file || !strcmp(s->document->file, file)))
+		return s->document;
+	s->document = NULL;
+	for (size_t i = 0; s->in && i < wr_input_count(s->in) && !s->document; i++)
+		if (!strcmp(wr_input_at(s->in, i)->file, file))
+			s->document = wr_input_at(s->in, i);
+	return s->document;
+}
+
 static const char *source_line(struct wr_records *s, const struct wr_mark *m, size_t *n)
 {
-	for (size_t i = 0; s->in && i < wr_input_count(s->in); i++) {
-		const struct wr_document *d = wr_input_at(s->in, i);
-		if (strcmp(d->file, m->file) != 0 || m->line < d->first_line || !d->text)
-			continue;
-		const char *line = find_line(d->text, d->size, d->first_line, m->line, n);
+	const struct wr_document *d = document_of(s, m->file);
+	if (d) {
+		uint32_t first = d->first_line;
+		for (const char *p = d->source; p < d->text; p++)
+			first -= *p == '\n';
+		const char *line = find_line(s, d->source, d->source_size, first, m->line, n);
 		if (line)
 			return line;
 	}
 	read_again(s, m->file);
-	return s->text ? find_line(s->text, s->size, 1, m->line, n) : NULL;
+	return s->text ? find_line(s, s->text, s->size, 1, m->line, n) : NULL;
 }
 
 /* Bytes of the first chars characters of a line of n bytes. */
@@ -185,6 +209,7 @@ void wr_records_free(struct wr_records *s)
 	free(s->text);
 	free(s->file);
 	s->text = s->file = NULL;
+	s->seen.text = NULL;
 }
 
 void wr_records_place(struct wr_records *s, const struct wr_mark *m)

@@ -25,6 +25,12 @@ struct wr_records {
 	char *file;
 	char *text;
 	size_t size;
+	/* where the last line was found, and in which document's file */
+	struct {
+		const char *text, *at;
+		uint32_t line;
+	} seen;
+	const struct wr_document *document;
 };
 
 /* Prints a record; its object's name stands before the first of an object. */

@@ -25,8 +25,16 @@ static size_t next_line(const char *text, size_t size, size_t at)
 	return nl ? (size_t)(nl - text) + 1 : size;
 }
 
+/*
+ * Every look-up counts lines from the document's first: what is larger was made
+ * by a program, and is mended there.
+ */
+#define SIZE_MAX_EDITED ((size_t)1 << 20)
+
 int wr_edit_offset(const struct wr_document *doc, struct wr_mark mark, size_t *at)
 {
+	if (doc->size > SIZE_MAX_EDITED)
+		return -ENOTSUP;
 	if (!mark.line || mark.line < doc->first_line || !mark.column)
 		return -ENOENT;
 	size_t pos = 0;

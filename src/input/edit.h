@@ -18,7 +18,7 @@ struct wr_edit {
 	const char *text; /* what comes in their place */
 };
 
-/* The byte of a mark in its document's text. -ENOENT: not in it. */
+/* The byte of a mark in its document's text. -ENOENT: not in it. -ENOTSUP: larger than 1 MiB. */
 int wr_edit_offset(const struct wr_document *doc, struct wr_mark mark, size_t *at);
 
 /* Replaces a scalar by text, which is YAML (quoted where needed by the caller). */
