@@ -141,10 +141,11 @@ static void add_edit(struct work *w, enum wr_direction dir, uint32_t policy, uin
 		     const struct wr_value *below, const char *what, const char *lines)
 {
 	const struct wr_object *o = world_of(w)->policies[policy].object;
-	struct candidate c = {.s = {.dir = dir, .text = lines}};
+	struct candidate c = {.s = {.dir = dir}};
 	if (!o || !below || !o->doc ||
 	    wr_edit_insert_below(o->doc, below, lines, w->arena, &c.edit) < 0)
 		return;
+	c.s.text = c.edit.text; /* as it must be indented */
 	uint32_t line = o->doc->first_line;
 	for (size_t i = 0; i < c.edit.at; i++)
 		line += o->doc->text[i] == '\n';

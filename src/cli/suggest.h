@@ -16,7 +16,7 @@ struct wr_suggestion {
 	enum wr_direction dir;
 	struct wr_mark mark; /* where the text goes: below this line; line 0: a file of its own */
 	const char *what;    /* "add to rule 1 of shop/db", "a new policy" */
-	const char *text;    /* the lines */
+	const char *text;    /* the lines, indented as they must be */
 	const char **opened; /* other connections that this allows, "a -> b TCP 80" */
 	size_t n_opened;
 };
