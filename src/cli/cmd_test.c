@@ -12,6 +12,7 @@
 #include "cli/load.h"
 #include "cli/resolve.h"
 #include "cli/test_generate.h"
+#include "cli/test_lab.h"
 #include "cli/writer.h"
 #include "engine/explain.h"
 #include "expect/expect.h"
@@ -22,6 +23,9 @@ static const char *const formats[] = {"text", "tap", "junit", "json", "yaml", NU
 struct run {
 	const struct wr_args *args;
 	struct wr_loaded l;
+	struct wr_lab *lab; /* NULL: by the engine */
+	const struct wr_program *program;
+	struct wr_arena *arena;
 	struct wr_input *tests;
 	struct wr_diags *diags;
 	struct wr_expect *expect;
@@ -34,7 +38,7 @@ struct run {
 static const char *side_text(const struct run *r, const struct wr_side *s, char *buf, size_t size)
 {
 	struct wr_target t = {.pod = s->pod, .ip = s->ip};
-	return wr_target_text(r->l.world, &t, buf, size);
+	return wr_target_text(wr_program_world(r->program), &t, buf, size);
 }
 
 /* "shop/web -> shop/db TCP 5432 is denied" */
@@ -54,19 +58,19 @@ static const char *failure_text(const struct run *r, const struct wr_expect_fail
 static const char *why_text(struct run *r, const struct wr_expect_failure *f)
 {
 	struct wr_reason reasons[2];
-	if (wr_explain(r->l.program, &f->src, &f->dst, f->proto, f->port, r->l.arena, reasons) < 0)
+	if (wr_explain(r->program, &f->src, &f->dst, f->proto, f->port, r->arena, reasons) < 0)
 		return "";
 	const struct wr_reason *why = &reasons[WR_INGRESS];
 	if (why->allow != f->allowed || (f->allowed && why->author.kind == WR_BY_DEFAULT))
 		why = &reasons[WR_EGRESS];
 	const struct wr_near_miss *miss = why->n_misses ? &why->misses[0] : NULL;
 	const struct wr_mark *m = miss ? &miss->mark : &why->mark;
-	const char *s = wr_arena_printf(r->l.arena, "%s: %s%s%s%s%s",
+	const char *s = wr_arena_printf(r->arena, "%s: %s%s%s%s%s",
 					why->dir == WR_EGRESS ? "egress" : "ingress", why->text,
 					miss ? "; nearest miss: " : "", miss ? miss->text : "",
 					m->file ? " at " : "", m->file ? m->file : "");
 	if (s && m->file)
-		s = wr_arena_printf(r->l.arena, "%s:%u", s, m->line);
+		s = wr_arena_printf(r->arena, "%s:%u", s, m->line);
 	return s ? s : "";
 }
 
@@ -75,9 +79,19 @@ static const char *why_text(struct run *r, const struct wr_expect_failure *f)
 static void print_result(struct wr_out *o, struct run *r, const struct wr_expect_result *t)
 {
 	char text[2048];
-	wr_out_printf(o, "%s%s%s %s  (%" PRIu64 " connection%s)\n",
-		      wr_out_colour(o, t->failed ? WR_RED : WR_GREEN), t->failed ? "FAIL" : "ok  ",
+	bool skipped = !t->checked;
+	wr_out_printf(o, "%s%s%s %s  (%" PRIu64 " connection%s",
+		      wr_out_colour(o, t->failed ? WR_RED
+				       : skipped ? WR_YELLOW
+						 : WR_GREEN),
+		      t->failed ? "FAIL"
+		      : skipped ? "skip"
+				: "ok  ",
 		      wr_out_colour(o, WR_PLAIN), t->name, t->checked, t->checked == 1 ? "" : "s");
+	if (t->skipped)
+		wr_out_printf(o, "; %" PRIu64 " skipped: %s", t->skipped,
+			      t->skip_note ? t->skip_note : "packets cannot try them");
+	wr_out_text(o, ")\n");
 	if (!t->failed)
 		return;
 	wr_out_printf(o, "     %s:%u: %" PRIu64 " of %" PRIu64 " %s not as expected\n", t->file,
@@ -187,6 +201,7 @@ static void write_document(struct wr_out *o, struct run *r)
 		wr_out_key_bool(o, "passed", !t->failed);
 		wr_out_key_uint(o, "checked", t->checked);
 		wr_out_key_uint(o, "failed", t->failed);
+		wr_out_key_uint(o, "skipped", t->skipped);
 		wr_out_key(o, "failures");
 		wr_out_list(o);
 		for (size_t k = 0; k < t->failed && k < WR_EXPECT_KEPT; k++)
@@ -231,12 +246,13 @@ static int write_results(struct run *r)
 static int read_tests(struct run *r)
 {
 	r->tests = wr_input_new(NULL);
-	r->diags = wr_diags_new();
+	if (!r->diags)
+		r->diags = wr_diags_new();
 	int rc = r->tests && r->diags ? 0 : -ENOMEM;
 	for (size_t i = 0; i < r->args->n_operands && rc != -ENOMEM; i++)
 		rc = wr_input_path(r->tests, r->args->operands[i], r->diags);
 	if (rc != -ENOMEM && !wr_diags_total(r->diags, WR_ERROR))
-		rc = wr_expect_read(r->tests, r->l.program, r->l.arena, r->diags, &r->expect);
+		rc = wr_expect_read(r->tests, r->program, r->arena, r->diags, &r->expect);
 	if (rc == -ENOMEM)
 		return wr_fail(r->args, "out of memory");
 	wr_print_diags(r->diags, r->tests, false);
@@ -246,6 +262,21 @@ static int read_tests(struct run *r)
 					  : wr_fail(r->args, "there are no tests in these files");
 }
 
+static int run_in_lab(struct run *r, size_t i, struct wr_expect_result *result)
+{
+	int rc = wr_test_in_lab(r->lab, r->expect, i, r->diags, result);
+	if (rc == -E2BIG)
+		return wr_fail(r->args,
+			       "%s: more than 20000 connections for packets; the engine judges "
+			       "any number",
+			       wr_expect_name(r->expect, i));
+	if (rc == -ENOMEM)
+		return wr_fail(r->args, "out of memory");
+	if (rc)
+		wr_print_diags(r->diags, NULL, false);
+	return rc ? WR_EXIT_ERROR : WR_EXIT_OK;
+}
+
 static int run_tests(struct run *r)
 {
 	const char *filter = wr_arg_string(r->args, "filter");
@@ -253,7 +284,13 @@ static int run_tests(struct run *r)
 		struct wr_expect_result result;
 		if (filter && fnmatch(filter, wr_expect_name(r->expect, i), 0) != 0)
 			continue;
-		wr_expect_run(r->expect, i, &result);
+		if (r->lab) {
+			int status = run_in_lab(r, i, &result);
+			if (status)
+				return status;
+		} else {
+			wr_expect_run(r->expect, i, &result);
+		}
 		if (wr_vec_push(&r->results, result) < 0)
 			return wr_fail(r->args, "out of memory");
 		r->failed += result.failed > 0;
@@ -266,18 +303,52 @@ static int run_tests(struct run *r)
 	return write_results(r);
 }
 
-static int run(const struct wr_args *args)
+/* Manifests, or an open lab: what the tests are about. */
+static int open_subject(struct run *r)
 {
-	struct run r = {.args = args};
-	bool generate = wr_arg_flag(args, "generate");
+	const char *name = wr_arg_string(r->args, "lab");
 	struct wr_compile_opts opts = {
-		.ipblocks_skip_pods = wr_arg_choice(args, "ipblock-matches-pods") == 1};
+		.ipblocks_skip_pods = wr_arg_choice(r->args, "ipblock-matches-pods") == 1};
+	if (!name) {
+		int status = wr_load_program(r->args, &opts, &r->l);
+		r->program = r->l.program;
+		r->arena = r->l.arena;
+		return status;
+	}
+	r->diags = wr_diags_new();
+	if (!r->diags)
+		return wr_fail(r->args, "out of memory");
+	if (wr_lab_open(name, r->diags, &r->lab) < 0) {
+		wr_print_diags(r->diags, NULL, false);
+		return WR_EXIT_ERROR;
+	}
+	r->program = r->lab->program;
+	r->arena = r->lab->arena;
+	return WR_EXIT_OK;
+}
+
+static int check_usage(const struct wr_args *args)
+{
+	bool generate = wr_arg_flag(args, "generate"), lab = wr_arg_given(args, "lab");
+	if (lab == wr_arg_given(args, "filename"))
+		return wr_usage_error(args, lab ? "--lab tests what is in the lab: leave -f out"
+						: "-f, --filename is required (or --lab)");
+	if (lab && generate)
+		return wr_usage_error(args, "--generate reads manifests: give -f");
 	if (generate == (args->n_operands > 0))
 		return wr_usage_error(
 			args, generate ? "--generate takes no test files"
 				       : "which tests? Name their files, or --generate some");
-	int status = wr_load_program(args, &opts, &r.l);
-	if (!status && generate)
+	return WR_EXIT_OK;
+}
+
+static int run(const struct wr_args *args)
+{
+	struct run r = {.args = args};
+	int status = check_usage(args);
+	if (!status)
+		status = open_subject(&r);
+	if (!status && wr_arg_flag(args, "generate"))
 		status = wr_test_generate(args, &r.l);
 	else if (!status && !(status = read_tests(&r)))
 		status = run_tests(&r);
@@ -285,12 +356,17 @@ static int run(const struct wr_args *args)
 	wr_expect_free(r.expect);
 	wr_diags_free(r.diags);
 	wr_input_free(r.tests);
+	wr_lab_close(r.lab);
 	wr_loaded_free(&r.l);
 	return status;
 }
 
 static const struct wr_option options[] = {
-	WR_OPTION_FILES,
+	{"filename", 'f', WR_OPT_STRING, .repeated = true, .value = "PATH",
+	 .help = "manifests: a file, a directory (recursively), or - for stdin;\n"
+		 "may be given several times"},
+	{"lab", 0, WR_OPT_STRING, .value = "NAME",
+	 .help = "instead of -f: by real packets in this lab (weir lab up); root"},
 	{"filter", 0, WR_OPT_STRING, .value = "PATTERN",
 	 .help = "only tests whose name matches (* and ? as in a shell)"},
 	{"fail-fast", 0, WR_OPT_FLAG, .help = "stop at the first test that fails"},
@@ -312,11 +388,13 @@ const struct wr_command wr_cmd_test = {
 		"Reads expectations from YAML files (docs/tests.md) and checks each by the engine\n"
 		"against the manifests: who may reach whom, who may not, and that nobody else "
 		"may.\n"
-		"A name that matches nothing is an error, not a passed test.\n"
+		"A name that matches nothing is an error, not a passed test. --lab tries the same\n"
+		"by real packets between the pods of a lab.\n"
 		"\n"
 		"Exit status: 0 all passed, 1 some failed, 2 error.\n",
 	.examples = "  weir test -f manifests/ tests/\n"
 		    "  weir test -f manifests/ tests/ -o junit > report.xml\n"
+		    "  weir test --lab lab tests/\n"
 		    "  weir test -f manifests/ --generate > tests.yaml\n",
 	.options = options,
 	.run = run,

@@ -39,7 +39,8 @@ struct wr_expect_result {
 	const char *name;
 	struct wr_mark mark;
 	const char *file;
-	uint64_t checked, failed;
+	uint64_t checked, failed, skipped; /* skipped: what packets could not try */
+	const char *skip_note;             /* why the first of them was */
 	struct wr_expect_failure failures[WR_EXPECT_KEPT];
 };
 
@@ -57,6 +58,22 @@ void wr_expect_free(struct wr_expect *e); /* takes NULL */
 
 size_t wr_expect_count(const struct wr_expect *e);
 const char *wr_expect_name(const struct wr_expect *e, size_t i);
+
+/* One connection of a test, and whether it is expected to be allowed. */
+struct wr_expect_pair {
+	struct wr_side src, dst;
+	uint8_t proto;
+	uint16_t port;
+	bool allow;
+};
+
+/* Calls fn for every connection of one test, until it returns another value than 0: that. */
+int wr_expect_each(const struct wr_expect *e, size_t i,
+		   int (*fn)(void *ctx, const struct wr_expect_pair *pair), void *ctx);
+
+/* An empty result for a test, and one answer noted in it. */
+void wr_expect_begin(const struct wr_expect *e, size_t i, struct wr_expect_result *out);
+void wr_expect_note(const struct wr_expect_pair *pair, bool allowed, struct wr_expect_result *out);
 
 /* Runs one test by the engine. */
 void wr_expect_run(const struct wr_expect *e, size_t i, struct wr_expect_result *out);

@@ -15,20 +15,23 @@ static bool same_end(const struct wr_side *a, const struct wr_side *b)
 	return wr_ip_equal(&a->ip, &b->ip);
 }
 
-static void ask(const struct wr_expect *e, const struct wr_side *src, const struct wr_side *dst,
-		uint8_t proto, uint16_t port, bool allow, struct wr_expect_result *out)
+/* Where the connections of a test go; rc stops it. */
+struct visit {
+	const struct wr_expect *e;
+	const struct expectation *t;
+	int (*fn)(void *ctx, const struct wr_expect_pair *pair);
+	void *ctx;
+	int rc;
+};
+
+static void ask(struct visit *v, const struct wr_side *src, const struct wr_side *dst,
+		uint8_t proto, uint16_t port, bool allow)
 {
-	struct wr_verdict v;
 	if (proto == WR_ICMP && (src->family == WR_IPV6 || dst->family == WR_IPV6))
 		proto = WR_ICMPV6;
-	wr_evaluate(e->p, src, dst, proto, port, &v);
-	out->checked++;
-	if (v.allow == allow)
-		return;
-	if (out->failed < WR_EXPECT_KEPT)
-		out->failures[out->failed] = (struct wr_expect_failure){*src, *dst, proto, port,
-									v.allow};
-	out->failed++;
+	struct wr_expect_pair pair = {*src, *dst, proto, port, allow};
+	if (!v->rc)
+		v->rc = v->fn(v->ctx, &pair);
 }
 
 /* The numbers of a name on a destination, as the pod declares it; 0: none. */
@@ -44,33 +47,32 @@ static uint16_t named(const struct wr_expect *e, const struct wr_side *dst, cons
 	return 0;
 }
 
-static void ask_port(const struct wr_expect *e, const struct wr_side *src, const struct end *dst,
-		     const struct port *p, bool allow, struct wr_expect_result *out)
+static void ask_port(struct visit *v, const struct wr_side *src, const struct end *dst,
+		     const struct port *p, bool allow)
 {
 	if (dst->port || !wr_proto_has_ports(p->proto)) {
-		ask(e, src, &dst->side, p->proto, dst->port, allow, out);
+		ask(v, src, &dst->side, p->proto, dst->port, allow);
 		return;
 	}
 	if (p->name) {
-		uint16_t port = named(e, &dst->side, p);
+		uint16_t port = named(v->e, &dst->side, p);
 		if (port)
-			ask(e, src, &dst->side, p->proto, port, allow, out);
+			ask(v, src, &dst->side, p->proto, port, allow);
 		return;
 	}
-	for (uint32_t port = p->first; port <= p->last; port++)
-		ask(e, src, &dst->side, p->proto, (uint16_t)port, allow, out);
+	for (uint32_t port = p->first; port <= p->last && !v->rc; port++)
+		ask(v, src, &dst->side, p->proto, (uint16_t)port, allow);
 }
 
-static void ask_all(const struct wr_expect *e, const struct expectation *t, const struct end *src,
-		    bool allow, struct wr_expect_result *out)
+static void ask_all(struct visit *v, const struct end *src, bool allow)
 {
-	for (size_t k = 0; k < t->to.n; k++) {
-		const struct end *dst = &t->to.items[k];
+	for (size_t k = 0; k < v->t->to.n && !v->rc; k++) {
+		const struct end *dst = &v->t->to.items[k];
 		/* nobody asks whether a pod reaches itself */
 		if (same_end(&src->side, &dst->side) || !same_family(&src->side, &dst->side))
 			continue;
-		for (size_t i = 0; i < t->ports.n; i++)
-			ask_port(e, &src->side, dst, &t->ports.items[i], allow, out);
+		for (size_t i = 0; i < v->t->ports.n; i++)
+			ask_port(v, &src->side, dst, &v->t->ports.items[i], allow);
 	}
 }
 
@@ -85,13 +87,53 @@ static bool is_listed(const struct expectation *t, const struct end *src)
 	return false;
 }
 
-void wr_expect_run(const struct wr_expect *e, size_t i, struct wr_expect_result *out)
+int wr_expect_each(const struct wr_expect *e, size_t i,
+		   int (*fn)(void *ctx, const struct wr_expect_pair *pair), void *ctx)
+{
+	const struct expectation *t = &e->tests.items[i];
+	struct visit v = {e, t, fn, ctx, 0};
+	for (size_t k = 0; k < t->from.n && !v.rc; k++)
+		ask_all(&v, &t->from.items[k], t->only || t->allow);
+	for (size_t k = 0; t->only && k < e->everybody.n && !v.rc; k++)
+		if (!is_listed(t, &e->everybody.items[k]))
+			ask_all(&v, &e->everybody.items[k], false);
+	return v.rc;
+}
+
+void wr_expect_begin(const struct wr_expect *e, size_t i, struct wr_expect_result *out)
 {
 	const struct expectation *t = &e->tests.items[i];
 	*out = (struct wr_expect_result){.name = t->name, .mark = t->mark, .file = t->mark.file};
-	for (size_t k = 0; k < t->from.n; k++)
-		ask_all(e, t, &t->from.items[k], t->only || t->allow, out);
-	for (size_t k = 0; t->only && k < e->everybody.n; k++)
-		if (!is_listed(t, &e->everybody.items[k]))
-			ask_all(e, t, &e->everybody.items[k], false, out);
+}
+
+void wr_expect_note(const struct wr_expect_pair *pair, bool allowed, struct wr_expect_result *out)
+{
+	out->checked++;
+	if (allowed == pair->allow)
+		return;
+	if (out->failed < WR_EXPECT_KEPT)
+		out->failures[out->failed] = (struct wr_expect_failure){
+			pair->src, pair->dst, pair->proto, pair->port, allowed};
+	out->failed++;
+}
+
+struct by_engine {
+	const struct wr_program *p;
+	struct wr_expect_result *out;
+};
+
+static int evaluate(void *ctx, const struct wr_expect_pair *pair)
+{
+	struct by_engine *b = ctx;
+	struct wr_verdict v;
+	wr_evaluate(b->p, &pair->src, &pair->dst, pair->proto, pair->port, &v);
+	wr_expect_note(pair, v.allow, b->out);
+	return 0;
+}
+
+void wr_expect_run(const struct wr_expect *e, size_t i, struct wr_expect_result *out)
+{
+	struct by_engine b = {e->p, out};
+	wr_expect_begin(e, i, out);
+	(void)wr_expect_each(e, i, evaluate, &b);
 }
