@@ -107,6 +107,19 @@ static int list(const struct wr_args *args, const struct wr_program *p)
 	return status;
 }
 
+static int expose(const struct wr_args *args, const struct wr_loaded *l)
+{
+	enum list_format format = (enum list_format)wr_arg_choice(args, "output");
+	if (format > LIST_YAML)
+		return wr_usage_error(args, "--exposure is written as table, json or yaml");
+	if (wr_arg_given(args, "focus") || wr_arg_given(args, "port"))
+		return wr_usage_error(args, "--exposure goes without --focus and --port");
+	struct wr_out *o = wr_out_new(1, (enum wr_format)format);
+	int rc = o ? wr_list_exposure(o, l->program, l->arena) : -ENOMEM;
+	int status = o ? wr_out_finish(o, WR_EXIT_OK) : WR_EXIT_ERROR;
+	return rc ? wr_fail(args, "out of memory") : status;
+}
+
 static int run_list(const struct wr_args *args)
 {
 	struct wr_loaded l = {0};
@@ -114,7 +127,7 @@ static int run_list(const struct wr_args *args)
 		.ipblocks_skip_pods = wr_arg_choice(args, "ipblock-matches-pods") == 1};
 	int status = wr_load_program(args, &opts, &l);
 	if (!status)
-		status = list(args, l.program);
+		status = wr_arg_flag(args, "exposure") ? expose(args, &l) : list(args, l.program);
 	wr_loaded_free(&l);
 	return status;
 }
@@ -127,6 +140,9 @@ static const struct wr_option options[] = {
 	 .fallback = "both", .help = "with --focus: what comes in, or goes out"},
 	{"port", 'p', WR_OPT_STRING, .value = "PORT[/PROTOCOL]",
 	 .help = "only connections that this port (TCP where nothing is said) may be used for"},
+	{"exposure", 0, WR_OPT_FLAG,
+	 .help = "instead: whom the policies of each workload would let in and out that does\n"
+		 "not exist yet, by labels"},
 	WR_OPTION_IPBLOCKS,
 	{"output", 'o', WR_OPT_CHOICE, .value = "FORMAT", .choices = formats, .fallback = "table",
 	 .help = "output format"},

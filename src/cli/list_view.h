@@ -50,6 +50,9 @@ void wr_list_table(struct wr_out *o, const struct list_view *v);
 void wr_list_csv(struct wr_out *o, const struct list_view *v);
 void wr_list_markdown(struct wr_out *o, const struct list_view *v);
 
+/* list_exposure.c: what weir list --exposure prints, in table, JSON and YAML. -ENOMEM. */
+int wr_list_exposure(struct wr_out *o, const struct wr_program *p, struct wr_arena *arena);
+
 /* draw.c: a graph with namespaces as boxes. dot is for Graphviz, mermaid for Markdown pages. */
 void wr_draw_dot(struct wr_out *o, const struct list_view *v);
 void wr_draw_mermaid(struct wr_out *o, const struct list_view *v);

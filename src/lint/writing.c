@@ -23,6 +23,9 @@ static const struct wr_lint_rule name_external = {
 	"name-contradicts", WR_WARNING, false,
 	"a policy named for denying the outside that lets it through"};
 
+static const struct wr_lint_rule no_namespace = {"namespace-left-out", WR_NOTE, true,
+						 "a policy that does not say its namespace"};
+
 static const char *text_of(const struct wr_value *map, const char *key)
 {
 	const struct wr_value *v = wr_value_get(map, key);
@@ -163,6 +166,17 @@ static void check_external_name(struct lint *l, const struct wr_policy *p)
 				    "name the peers: for DNS the pods of kube-system with k8s-app: "
 				    "kube-dns");
 		}
+}
+
+/* Applied without -n it lands in default, where its pods most often are not. */
+static void check_namespace(struct lint *l, const struct wr_policy *p)
+{
+	const char *ns = text_of(wr_value_get(p->object->value, "metadata"), "namespace");
+	if (ns && *ns)
+		return;
+	lint_report(l, &no_namespace, p->object, p->mark, "metadata.namespace",
+		    "says no namespace: it is in the one that kubectl is told, else in default");
+	lint_advise(l, "write metadata.namespace");
 }
 
 /* ---- comments ---- */
@@ -367,9 +381,11 @@ static void run(struct lint *l)
 		if (p->tier != WR_TIER_NETWORKPOLICY || !p->object)
 			continue;
 		check_external_name(l, p);
+		check_namespace(l, p);
 		check_comments(l, p->object);
 	}
 }
 
-const struct lint_check lint_writing = {
-	LINT_RULES(&merged, &annotation, &comment_labels, &comment_wider, &name_external), run};
+const struct lint_check lint_writing = {LINT_RULES(&merged, &annotation, &comment_labels,
+						   &comment_wider, &name_external, &no_namespace),
+					run};

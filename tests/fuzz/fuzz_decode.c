@@ -100,6 +100,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			wr_world_unref(w);
 		}
 	}
+	/* and as weir validate judges: one by one, at its strictest */
+	static const struct wr_decode_opts strict = {.strict_cidrs = true};
+	for (size_t i = 0; i < wr_input_count(in); i++) {
+		struct wr_object *one = NULL;
+		size_t errors = wr_diags_total(d, WR_ERROR);
+		rc = wr_decode_value(wr_input_at(in, i)->root, &strict, a, d, &one);
+		must(rc == 0 || rc == -22);
+		must((rc == 0) == (wr_diags_total(d, WR_ERROR) == errors));
+	}
 	wr_diags_free(d);
 	wr_arena_free(a);
 	wr_input_free(in);
