@@ -27,12 +27,14 @@ static const struct wr_lint_rule name_ambiguous = {"named-port-ambiguous", WR_NO
 
 struct shape {
 	const struct wr_pod *pod; /* one of them */
-	struct wr_bitset *pods;
+	uint32_t seen;            /* number of the destination that held it last */
 };
 
 struct shapes {
 	WR_VEC(struct shape) list;
-	WR_VEC(const struct shape *) hit; /* of the destination in hand */
+	uint32_t *of;                     /* by pod: its shape */
+	uint32_t number;                  /* of the destination in hand */
+	WR_VEC(const struct shape *) hit; /* its shapes */
 };
 
 /* ---- shapes ---- */
@@ -49,42 +51,39 @@ static int put_shape(struct lint *l, struct shapes *s, struct wr_map *index, uin
 	if (!slot)
 		return -ENOMEM;
 	if (created) {
-		struct shape shape = {pod, wr_bitset_new(l->arena, l->w->n_pods)};
-		if (!shape.pods || wr_vec_push(&s->list, shape) < 0)
+		struct shape shape = {pod, 0};
+		if (wr_vec_push(&s->list, shape) < 0)
 			return -ENOMEM;
 	}
-	wr_bitset_add(s->list.items[*slot].pods, i);
+	s->of[i] = (uint32_t)*slot;
 	return 0;
 }
 
 static int shapes_build(struct lint *l, struct shapes *s)
 {
 	struct wr_map *index = wr_map_new();
-	int rc = index ? 0 : -ENOMEM;
+	s->of = wr_arena_array(l->arena, l->w->n_pods, sizeof(uint32_t));
+	int rc = index && s->of ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < l->w->n_pods && !rc; i++)
 		rc = put_shape(l, s, index, i);
 	wr_map_free(index);
 	return rc;
 }
 
-static bool meets(const struct wr_bitset *a, const struct wr_bitset *b)
-{
-	for (size_t i = 0; i < wr_bitset_words(a->bits); i++)
-		if (a->words[i] & b->words[i])
-			return true;
-	return false;
-}
-
 /* The shapes of a set of pods; false: some pod declares nothing, so nothing is known. */
 static bool gather(struct lint *l, struct shapes *s, const struct wr_bitset *pods)
 {
 	s->hit.n = 0;
-	for (size_t i = 0; i < s->list.n; i++) {
-		if (!meets(s->list.items[i].pods, pods))
-			continue;
-		if (!s->list.items[i].pod->n_ports)
+	s->number++;
+	wr_bitset_each(pods, i)
+	{
+		struct shape *shape = &s->list.items[s->of[i]];
+		if (!shape->pod->n_ports)
 			return false;
-		if (wr_vec_push(&s->hit, &s->list.items[i]) < 0)
+		if (shape->seen == s->number)
+			continue;
+		shape->seen = s->number;
+		if (wr_vec_push(&s->hit, shape) < 0)
 			l->nomem = true;
 	}
 	return s->hit.n > 0;
@@ -112,19 +111,19 @@ static struct wr_mark port_mark(const struct at *at)
 	return v ? v->mark : at->what->mark;
 }
 
-static bool declares(const struct wr_pod *pod, const struct wr_port *port, bool any_proto)
+static bool declares(const struct wr_pod *pod, const struct wr_port *port)
 {
 	for (size_t i = 0; i < pod->n_ports; i++)
-		if ((any_proto || pod->ports[i].proto == port->proto) &&
-		    pod->ports[i].port >= port->first && pod->ports[i].port <= port->last)
+		if (pod->ports[i].proto == port->proto && pod->ports[i].port >= port->first &&
+		    pod->ports[i].port <= port->last)
 			return true;
 	return false;
 }
 
-static bool any_declares(const struct shapes *s, const struct wr_port *port, bool any_proto)
+static bool any_declares(const struct shapes *s, const struct wr_port *port)
 {
 	for (size_t i = 0; i < s->hit.n; i++)
-		if (declares(s->hit.items[i]->pod, port, any_proto))
+		if (declares(s->hit.items[i]->pod, port))
 			return true;
 	return false;
 }
@@ -181,18 +180,19 @@ static bool report_service(struct lint *l, const struct at *at)
 
 static bool report_protocol(struct lint *l, const struct shapes *s, const struct at *at)
 {
-	if (!any_declares(s, at->what, true))
-		return false;
-	uint8_t other = 0;
-	for (size_t i = 0; i < s->hit.n; i++)
-		for (size_t k = 0; k < s->hit.items[i]->pod->n_ports; k++)
+	const struct wr_container_port *open = NULL; /* the first that is in the range */
+	for (size_t i = 0; i < s->hit.n && !open; i++)
+		for (size_t k = 0; k < s->hit.items[i]->pod->n_ports && !open; k++)
 			if (s->hit.items[i]->pod->ports[k].port >= at->what->first &&
 			    s->hit.items[i]->pod->ports[k].port <= at->what->last)
-				other = s->hit.items[i]->pod->ports[k].proto;
+				open = &s->hit.items[i]->pod->ports[k];
+	if (!open)
+		return false;
+	uint8_t other = open->proto;
 	const struct wr_value *v = port_value(at, "protocol"), *port = port_value(at, "port");
 	lint_report(l, &protocol, at->p->object, v ? v->mark : port_mark(at),
 		    lint_port_path(l, at->dir, at->rule, at->port),
-		    "the pods open port %u over %s; %s", at->what->first, wr_proto_name(other),
+		    "the pods open port %u over %s; %s", open->port, wr_proto_name(other),
 		    v ? lint_text(l, "this rule allows %s only", wr_proto_name(at->what->proto))
 		      : "without protocol a port is TCP");
 	lint_advise(l, "write protocol: %s", wr_proto_name(other));
@@ -223,12 +223,18 @@ static const char *declared(struct lint *l, const struct shapes *s)
 
 static void check_number(struct lint *l, const struct shapes *s, const struct at *at)
 {
-	if (any_declares(s, at->what, false) || report_service(l, at) || report_protocol(l, s, at))
+	if (any_declares(s, at->what) || report_service(l, at) || report_protocol(l, s, at))
 		return;
 	lint_report(l, &not_open, at->p->object, port_mark(at),
 		    lint_port_path(l, at->dir, at->rule, at->port),
-		    "no destination pod opens %s port %u: they declare %s",
-		    wr_proto_name(at->what->proto), at->what->first, declared(l, s));
+		    "no destination pod opens %s: they declare %s",
+		    at->what->first == at->what->last
+			    ? lint_text(l, "%s port %u", wr_proto_name(at->what->proto),
+					at->what->first)
+			    : lint_text(l, "any %s port from %u to %u",
+					wr_proto_name(at->what->proto), at->what->first,
+					at->what->last),
+		    declared(l, s));
 }
 
 static void check_name(struct lint *l, const struct shapes *s, const struct at *at)
