@@ -10,6 +10,8 @@ static const struct wr_lint_rule names_service = {
 	"an ipBlock for a Service's address, which no packet carries when it is judged"};
 static const struct wr_lint_rule names_pod = {"block-names-pod", WR_WARNING, false,
 					      "an ipBlock for one pod's address"};
+static const struct wr_lint_rule names_node = {"block-names-node", WR_NOTE, false,
+					       "an ipBlock for one node's address"};
 static const struct wr_lint_rule given_back = {"except-given-back", WR_WARNING, false,
 					       "an except that another peer or rule allows"};
 static const struct wr_lint_rule host_bits = {"cidr-host-bits", WR_WARNING, false,
@@ -57,16 +59,24 @@ static const char *path_of(struct lint *l, const struct at *at, const char *fiel
 
 /* ---- addresses of the cluster ---- */
 
-static void check_services(struct lint *l, const struct at *at)
+static void check_services(struct lint *l, const struct at *at, uint32_t policy)
 {
 	const struct wr_cidr *c = &at->what->cidr;
+	struct wr_peer_id id = {policy, at->dir, (uint32_t)at->rule, (uint32_t)at->peer};
+	uint32_t n;
 	if (c->len + 8u < wr_family_bits(c->ip.family))
 		return; /* a wide block may hold such an address by the way */
+	(void)wr_query_peer_endpoints(l->p, id, &n);
+	if (n)
+		return; /* so may one that holds pods or nodes */
 	for (uint32_t i = 0; i < l->w->n_services; i++) {
 		const struct wr_service *s = &l->w->services[i];
 		for (size_t k = 0; k < s->object->service.n_cluster_ips; k++) {
 			if (!wr_cidr_contains(c, &s->object->service.cluster_ips[k]))
 				continue;
+			if (at->dir == WR_EGRESS && !strcmp(s->ns, "kube-system") &&
+			    lint_names_dns(at->r))
+				return; /* dns-service-address says it */
 			lint_report(l, &names_service, at->p->object, mark_of(at),
 				    path_of(l, at, ".cidr"),
 				    "this is the address of Service %s/%s; a packet is judged by "
@@ -80,7 +90,17 @@ static void check_services(struct lint *l, const struct at *at)
 	}
 }
 
-static void check_pods(struct lint *l, const struct at *at, uint32_t policy)
+static void report_node(struct lint *l, const struct at *at, uint32_t node)
+{
+	lint_report(l, &names_node, at->p->object, mark_of(at), path_of(l, at, ".cidr"),
+		    "this is the address of node %s alone: %s", l->w->nodes[node].name,
+		    at->dir == WR_INGRESS
+			    ? "a node reaches its own pods anyway, and other nodes have others"
+			    : "what runs on its host may come to run on another one");
+	lint_advise(l, "if nodes are meant, write the block that their addresses are from");
+}
+
+static void check_endpoints(struct lint *l, const struct at *at, uint32_t policy)
 {
 	uint32_t n, total;
 	if (at->what->cidr.len != wr_family_bits(at->what->cidr.ip.family))
@@ -90,6 +110,10 @@ static void check_pods(struct lint *l, const struct at *at, uint32_t policy)
 	const struct wr_endpoint *all = wr_program_endpoints(l->p, &total);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct wr_endpoint *e = &all[endpoints[i]];
+		if (e->pod == WR_NONE && e->node != WR_NONE) {
+			report_node(l, at, e->node);
+			return;
+		}
 		if (e->pod == WR_NONE || l->w->pods[e->pod].host_network)
 			continue;
 		lint_report(l, &names_pod, at->p->object, mark_of(at), path_of(l, at, ".cidr"),
@@ -243,8 +267,8 @@ static void check_everywhere(struct lint *l, const struct at *at)
 
 static void check_block(struct lint *l, uint32_t policy, const struct at *at)
 {
-	check_services(l, at);
-	check_pods(l, at, policy);
+	check_services(l, at, policy);
+	check_endpoints(l, at, policy);
 	check_prefix(l, at);
 	check_written(l, at, written(at, -1), &at->what->cidr, ".cidr");
 	for (size_t e = 0; e < at->what->n_except; e++) {
@@ -274,6 +298,7 @@ static void run(struct lint *l)
 	}
 }
 
-const struct lint_check lint_blocks = {LINT_RULES(&names_service, &names_pod, &given_back,
-						  &host_bits, &odd_prefix, &everywhere, &metadata),
+const struct lint_check lint_blocks = {LINT_RULES(&names_service, &names_pod, &names_node,
+						  &given_back, &host_bits, &odd_prefix, &everywhere,
+						  &metadata),
 				       run};

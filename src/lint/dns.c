@@ -36,6 +36,11 @@ static bool rule_has_port(const struct wr_rule *r, uint8_t proto, uint16_t port)
 	return r->any_port;
 }
 
+bool lint_names_dns(const struct wr_rule *r)
+{
+	return !r->any_port && rule_has_port(r, WR_UDP, 53);
+}
+
 /* Whether the peers could be the DNS pods: any selector with namespaces, or everybody. */
 static bool may_hold_dns(const struct lint *l, const struct wr_policy *p, const struct wr_rule *r)
 {
@@ -44,10 +49,11 @@ static bool may_hold_dns(const struct lint *l, const struct wr_policy *p, const 
 		const char *name;
 		if (peer->kind == WR_PEER_IPBLOCK)
 			return true; /* an address that serves DNS, as far as can be told */
-		if (lint_requirement(l, peer->pod_selector, "k8s-app"))
-			return true;
+		/* a bare podSelector stays in its own namespace, whatever it asks for */
 		if (peer->ns_index != WR_NONE && strcmp(p->ns, "kube-system") != 0)
 			continue;
+		if (lint_requirement(l, peer->pod_selector, "k8s-app"))
+			return true;
 		if (lint_is_pair(l, peer->ns_selector, "kubernetes.io/metadata.name", &name))
 			/* port 53 of another namespace: perhaps a DNS of its own */
 			return !r->any_port || !strcmp(name, "kube-system");
@@ -94,8 +100,8 @@ static struct group allowed_to(const struct lint *l, uint32_t policy)
 /* ---- what the engine says ---- */
 
 struct dns {
-	struct wr_bitset *pods; /* of the cluster's DNS; NULL: not in the manifests */
-	struct wr_side side;    /* one of them */
+	struct wr_side side;     /* one of the cluster's DNS pods, if they are in the manifests */
+	const char *key, *value; /* a label that the DNS pods have */
 };
 
 static void find_dns(struct lint *l, struct dns *dns)
@@ -103,8 +109,12 @@ static void find_dns(struct lint *l, struct dns *dns)
 	for (uint32_t i = 0; i < l->w->n_services && dns->side.endpoint == WR_NONE; i++) {
 		const struct wr_service *s = &l->w->services[i];
 		if (!strcmp(s->ns, "kube-system") &&
-		    (!strcmp(s->name, "kube-dns") || !strcmp(s->name, "coredns")) && s->n_pods)
-			(void)wr_side_pod(l->p, s->pods[0], 0, &dns->side);
+		    (!strcmp(s->name, "kube-dns") || !strcmp(s->name, "coredns")) && s->n_pods &&
+		    !wr_side_pod(l->p, s->pods[0], 0, &dns->side) &&
+		    s->object->service.n_selector) {
+			dns->key = s->object->service.selector[0].key;
+			dns->value = s->object->service.selector[0].value;
+		}
 	}
 	uint32_t ns = wr_world_find_namespace(l->w, "kube-system");
 	for (uint32_t i = 0; ns != WR_NONE && i < l->w->namespaces[ns].n_pods; i++) {
@@ -142,24 +152,32 @@ static size_t count_blocked(struct lint *l, uint32_t policy, const struct dns *d
 
 /* ---- findings ---- */
 
-static void fix_dns(struct lint *l, const struct wr_policy *p)
+/* Whether YAML reads a label's value as text when nothing quotes it. */
+static bool is_plain(const char *value)
+{
+	return !strcmp(value, "kube-dns") || !strcmp(value, "coredns");
+}
+
+static void fix_dns(struct lint *l, const struct wr_policy *p, const struct dns *dns)
 {
 	const struct wr_value *rules = lint_rules_value(p->object, WR_EGRESS);
+	const char *quote = is_plain(dns->value) ? "" : "\"";
+	const char *lines = lint_text(l,
+				      "- to:\n"
+				      "  - namespaceSelector:\n"
+				      "      matchLabels:\n"
+				      "        kubernetes.io/metadata.name: kube-system\n"
+				      "    podSelector:\n"
+				      "      matchLabels:\n"
+				      "        %s: %s%s%s\n"
+				      "  ports:\n"
+				      "  - protocol: UDP\n"
+				      "    port: 53\n"
+				      "  - protocol: TCP\n"
+				      "    port: 53",
+				      dns->key, quote, dns->value, quote);
 	struct wr_edit edit;
-	if (rules && !wr_edit_insert_below(p->object->doc, rules,
-					   "- to:\n"
-					   "  - namespaceSelector:\n"
-					   "      matchLabels:\n"
-					   "        kubernetes.io/metadata.name: kube-system\n"
-					   "    podSelector:\n"
-					   "      matchLabels:\n"
-					   "        k8s-app: kube-dns\n"
-					   "  ports:\n"
-					   "  - protocol: UDP\n"
-					   "    port: 53\n"
-					   "  - protocol: TCP\n"
-					   "    port: 53",
-					   l->arena, &edit))
+	if (rules && lines && !wr_edit_insert_below(p->object->doc, rules, lines, l->arena, &edit))
 		lint_fix(l, &edit, 1);
 }
 
@@ -170,7 +188,8 @@ static struct wr_mark egress_mark(const struct wr_policy *p)
 }
 
 /* l->newest is what this reported, or NULL. */
-static void report(struct lint *l, const struct wr_policy *p, bool udp, bool tcp, const char *who)
+static void report(struct lint *l, const struct wr_policy *p, const struct dns *dns, bool udp,
+		   bool tcp, const char *who)
 {
 	l->newest = NULL;
 	if (!udp) {
@@ -178,10 +197,9 @@ static void report(struct lint *l, const struct wr_policy *p, bool udp, bool tcp
 			l, &blocked, p->object, egress_mark(p), "spec.egress",
 			"egress is isolated and DNS is not allowed%s: names cannot be resolved%s",
 			tcp ? " over UDP" : "", who);
-		lint_advise(
-			l,
-			"allow UDP and TCP 53 to the pods of kube-system with k8s-app: kube-dns");
-		fix_dns(l, p);
+		lint_advise(l, "allow UDP and TCP 53 to the pods of kube-system with %s: %s",
+			    dns->key, dns->value);
+		fix_dns(l, p, dns);
 	} else if (!tcp) {
 		lint_report(
 			l, &udp_only, p->object, egress_mark(p), "spec.egress",
@@ -199,7 +217,8 @@ static void check_policy(struct lint *l, uint32_t i, const struct dns *dns, uint
 		return;
 	if (dns->side.endpoint == WR_NONE) {
 		struct group g = allowed_to(l, i);
-		report(l, p, g.udp, g.tcp, l->knows_pods ? "" : ", as far as these manifests say");
+		report(l, p, dns, g.udp, g.tcp,
+		       l->knows_pods ? "" : ", as far as these manifests say");
 		/* policies alone are often a part of what is applied */
 		if (!l->knows_pods && l->newest && l->newest->rule == &blocked &&
 		    l->newest->severity == WR_WARNING)
@@ -210,36 +229,67 @@ static void check_policy(struct lint *l, uint32_t i, const struct dns *dns, uint
 		    tcp = count_blocked(l, i, dns, WR_TCP, row_known, &all);
 	if (!udp && !tcp)
 		return;
-	report(l, p, !udp, !tcp,
+	report(l, p, dns, !udp, !tcp,
 	       lint_text(l, " (%zu of %s)", udp ? udp : tcp, lint_count(l, all, "pod", "pods")));
 }
 
-/* A rule for port 53 whose block is the address of the DNS Service. */
-static void check_address(struct lint *l, const struct wr_policy *p, size_t rule)
+/* Whether a block holds one of a Service's pods as well: then DNS is allowed by it. */
+static bool holds_pod(const struct lint *l, struct wr_peer_id id, const struct wr_service *s)
 {
+	uint32_t n, total;
+	const uint32_t *held = wr_query_peer_endpoints(l->p, id, &n);
+	const struct wr_endpoint *all = wr_program_endpoints(l->p, &total);
+	for (uint32_t i = 0; i < n; i++)
+		for (size_t k = 0; k < s->n_pods; k++)
+			if (all[held[i]].pod == s->pods[k])
+				return true;
+	return false;
+}
+
+/*
+ * Whether a block means a Service by its address. The pods' addresses are often
+ * not in the manifests; a block as wide as 10.0.0.0/8 may well hold them, too.
+ */
+static bool means_service(const struct lint *l, struct wr_peer_id id, const struct wr_peer *peer,
+			  const struct wr_service *s)
+{
+	const struct wr_service_object *o = &s->object->service;
+	if (peer->kind != WR_PEER_IPBLOCK || peer->cidr.len < 12)
+		return false;
+	for (size_t a = 0; a < o->n_cluster_ips; a++)
+		if (wr_cidr_contains(&peer->cidr, &o->cluster_ips[a]))
+			return !holds_pod(l, id, s);
+	return false;
+}
+
+/* A rule for port 53 whose block is the address of a Service of kube-system. */
+static void check_address(struct lint *l, uint32_t policy, uint32_t rule)
+{
+	const struct wr_policy *p = &l->w->policies[policy];
 	const struct wr_rule *r = &p->rules[WR_EGRESS][rule];
-	if (r->any_port || !rule_has_port(r, WR_UDP, 53))
+	if (!lint_names_dns(r))
 		return;
 	for (uint32_t i = 0; i < l->w->n_services; i++) {
-		const struct wr_service_object *s = &l->w->services[i].object->service;
-		if (strcmp(l->w->services[i].ns, "kube-system") != 0)
+		const struct wr_service *s = &l->w->services[i];
+		if (strcmp(s->ns, "kube-system") != 0)
 			continue;
-		for (size_t k = 0; k < r->n_peers; k++)
-			for (size_t a = 0; a < s->n_cluster_ips; a++) {
-				const struct wr_peer *peer = &r->peers[k];
-				if (peer->kind != WR_PEER_IPBLOCK || peer->cidr.len < 8 ||
-				    !wr_cidr_contains(&peer->cidr, &s->cluster_ips[a]))
-					continue;
-				lint_report(l, &service_address, p->object, peer->mark,
-					    lint_peer_path(l, WR_EGRESS, rule, k),
-					    "this is the address of Service %s/%s; a packet is "
-					    "judged by "
-					    "the pod that it really goes to",
-					    l->w->services[i].ns, l->w->services[i].name);
-				lint_advise(l, "select the pods: namespaceSelector "
-					       "kubernetes.io/metadata.name: kube-system and "
-					       "podSelector k8s-app: kube-dns");
-			}
+		for (uint32_t k = 0; k < r->n_peers; k++) {
+			struct wr_peer_id id = {policy, WR_EGRESS, rule, k};
+			if (!means_service(l, id, &r->peers[k], s))
+				continue;
+			lint_report(l, &service_address, p->object, r->peers[k].mark,
+				    lint_peer_path(l, WR_EGRESS, rule, k),
+				    "%s the address of Service %s/%s; a packet is judged by the "
+				    "pod that it really goes to",
+				    r->peers[k].cidr.len <
+						    wr_family_bits(r->peers[k].cidr.ip.family)
+					    ? "this block holds"
+					    : "this is",
+				    s->ns, s->name);
+			lint_advise(l, "select the pods: namespaceSelector "
+				       "kubernetes.io/metadata.name: kube-system and "
+				       "podSelector k8s-app: kube-dns");
+		}
 	}
 }
 
@@ -327,7 +377,7 @@ static void check_api(struct lint *l)
 
 static void run(struct lint *l)
 {
-	struct dns dns = {.side.endpoint = WR_NONE};
+	struct dns dns = {.side.endpoint = WR_NONE, .key = "k8s-app", .value = "kube-dns"};
 	uint8_t *row_known = wr_arena_array(l->arena, 2 * (size_t)wr_program_n_rows(l->p), 1);
 	if (!row_known) {
 		l->nomem = true;
@@ -339,8 +389,8 @@ static void run(struct lint *l)
 		if (p->tier != WR_TIER_NETWORKPOLICY || !p->object || !p->isolates[WR_EGRESS])
 			continue;
 		check_policy(l, i, &dns, row_known);
-		for (size_t r = 0; r < p->n_rules[WR_EGRESS]; r++)
-			check_address(l, p, r);
+		for (uint32_t r = 0; r < p->n_rules[WR_EGRESS]; r++)
+			check_address(l, i, r);
 	}
 	check_api(l);
 }

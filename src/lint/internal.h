@@ -133,3 +133,6 @@ bool lint_ports_within(const struct wr_rule *a, const struct wr_rule *b);
 bool lint_rule_within(const struct lint *l, const struct wr_rule *a, const struct wr_rule *b);
 /* Whether two rules have a port in common; named ports: only with the same name. */
 bool lint_ports_meet(const struct wr_rule *a, const struct wr_rule *b);
+
+/* dns.c: whether a rule names UDP 53 among its ports. */
+bool lint_names_dns(const struct wr_rule *r);
