@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define WORD_MAX 40
+#define WORD_MAX 63 /* the longest label, and most names */
 
 static unsigned char lower(char c)
 {

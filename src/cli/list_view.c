@@ -109,17 +109,6 @@ struct sent {
 
 typedef WR_VEC(struct sent) sent_list;
 
-static const struct wr_service_port *port_of(const struct wr_service *s,
-					     const struct wr_ingress_backend *b)
-{
-	const struct wr_service_object *o = &s->object->service;
-	for (size_t i = 0; i < o->n_ports; i++)
-		if (b->port_name ? o->ports[i].name && !strcmp(o->ports[i].name, b->port_name)
-				 : o->ports[i].port == b->port)
-			return &o->ports[i];
-	return NULL;
-}
-
 static int add_pod(struct builder *b, sent_list *sent, uint32_t pod,
 		   const struct wr_service_port *sp)
 {
@@ -150,7 +139,8 @@ static int collect(struct builder *b, sent_list *sent)
 			const struct wr_service_port *sp =
 				service == WR_NONE
 					? NULL
-					: port_of(&w->services[service],
+					: wr_service_backend_port(
+						  &w->services[service],
 						  &w->ingresses[i].object->ingress.backends[k]);
 			for (size_t p = 0; sp && p < w->services[service].n_pods && !rc; p++)
 				rc = add_pod(b, sent, w->services[service].pods[p], sp);

@@ -4,40 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/typo.h"
+
 #define LONGEST 63
-
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-	unsigned m = a < b ? a : b;
-	return m < c ? m : c;
-}
-
-unsigned wr_edit_distance(const char *a, const char *b)
-{
-	unsigned rows[3][LONGEST + 1];
-	size_t na = strnlen(a, LONGEST), nb = strnlen(b, LONGEST);
-	for (size_t j = 0; j <= nb; j++)
-		rows[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= na; i++) {
-		unsigned *now = rows[i % 3];
-		const unsigned *up = rows[(i - 1) % 3], *up2 = rows[(i + 1) % 3];
-		now[0] = (unsigned)i;
-		for (size_t j = 1; j <= nb; j++) {
-			unsigned cost = a[i - 1] != b[j - 1];
-			now[j] = min3(up[j] + 1, now[j - 1] + 1, up[j - 1] + cost);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    up2[j - 2] + 1 < now[j])
-				now[j] = up2[j - 2] + 1;
-		}
-	}
-	return rows[na % 3][nb];
-}
 
 /* A name that begins with what was typed is near, too. */
 static unsigned nearness(const char *wanted, const char *candidate)
 {
 	size_t n = strlen(wanted);
-	unsigned d = wr_edit_distance(wanted, candidate);
+	unsigned d = wr_typo_distance(wanted, candidate);
 	if (n >= 3 && !strncmp(wanted, candidate, n) && d > 1)
 		return 1;
 	return d;

@@ -21,6 +21,3 @@ void wr_near_add(struct wr_near *near, const char *candidate);
 
 /* "; did you mean 'a' or 'b'?", or "" when nothing is near; in buf. */
 const char *wr_near_text(const struct wr_near *near, char *buf, size_t size);
-
-/* Distance of two texts; beyond a length of 63 only the first 63 bytes count. */
-unsigned wr_edit_distance(const char *a, const char *b);

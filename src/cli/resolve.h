@@ -61,6 +61,3 @@ int wr_service_find(const struct wr_world *w, const char *text, uint32_t *out,
 /* The port of a Service by number or name; text NULL: its only one. */
 int wr_service_port(const struct wr_service *s, const char *text,
 		    const struct wr_service_port **out, struct wr_problem *problem);
-
-/* The number that a Service's port has on a pod; 0: the pod has no port of that name. */
-uint16_t wr_service_target(const struct wr_service_port *port, const struct wr_pod *pod);

@@ -86,14 +86,3 @@ int wr_service_port(const struct wr_service *s, const char *text,
 	wr_problem_set(problem, "Service %s/%s has no port %s", s->ns, s->name, text);
 	return -EINVAL;
 }
-
-uint16_t wr_service_target(const struct wr_service_port *port, const struct wr_pod *pod)
-{
-	if (!port->target_name)
-		return port->target_port;
-	for (size_t i = 0; i < pod->n_ports; i++)
-		if (pod->ports[i].name && !strcmp(pod->ports[i].name, port->target_name) &&
-		    pod->ports[i].proto == port->proto)
-			return pod->ports[i].port;
-	return 0;
-}

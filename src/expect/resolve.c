@@ -24,17 +24,6 @@ static void push(struct resolver *r, end_list *out, struct end e)
 
 /* ---- pods ---- */
 
-static uint16_t target(const struct wr_service_port *sp, const struct wr_pod *pod)
-{
-	if (!sp->target_name)
-		return sp->target_port;
-	for (size_t i = 0; i < pod->n_ports; i++)
-		if (pod->ports[i].name && !strcmp(pod->ports[i].name, sp->target_name) &&
-		    pod->ports[i].proto == sp->proto)
-			return pod->ports[i].port;
-	return 0;
-}
-
 static void add_pod(struct resolver *r, uint32_t pod, uint16_t port, end_list *out)
 {
 	struct wr_side side;
@@ -89,7 +78,7 @@ static void add_service(struct resolver *r, const struct wr_value *v, const char
 		return;
 	}
 	for (size_t k = 0; k < w->services[i].n_pods; k++) {
-		uint16_t port = target(sp, &w->pods[w->services[i].pods[k]]);
+		uint16_t port = wr_service_target(sp, &w->pods[w->services[i].pods[k]]);
 		if (port)
 			add_pod(r, w->services[i].pods[k], port, out);
 	}

@@ -216,17 +216,6 @@ static enum wr_lab_outcome judge(const struct wr_lab *lab, const struct wr_ip *s
 	return v.allow ? WR_LAB_ALLOW : WR_LAB_DENY;
 }
 
-static uint16_t backend_port(const struct wr_service_port *p, const struct wr_pod *pod)
-{
-	if (!p->target_name)
-		return p->target_port;
-	for (size_t i = 0; i < pod->n_ports; i++)
-		if (pod->ports[i].name && pod->ports[i].proto == p->proto &&
-		    !strcmp(pod->ports[i].name, p->target_name))
-			return pod->ports[i].port;
-	return 0;
-}
-
 static void expect_service(const struct wr_lab *lab, const struct wr_service *s,
 			   const struct probe_target *t, struct wr_lab_result *r)
 {
@@ -238,7 +227,7 @@ static void expect_service(const struct wr_lab *lab, const struct wr_service *s,
 		for (size_t i = 0; i < s->n_pods; i++) {
 			const struct wr_pod *pod = &lab->world->pods[s->pods[i]];
 			const struct wr_ip *ip = pod_ip(pod, t->dst.family);
-			uint16_t port = backend_port(&o->ports[p], pod);
+			uint16_t port = wr_service_target(&o->ports[p], pod);
 			if (!ip || !port)
 				continue;
 			bool allow = judge(lab, &t->src, ip, t->proto, port) == WR_LAB_ALLOW;

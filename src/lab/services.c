@@ -156,18 +156,6 @@ int wr_lab_services_assign(struct wr_lab *lab, struct wr_diags *diags)
 
 /* ---- endpoints ---- */
 
-/* The number of a Service's port on a pod; 0: the pod has no such named port. */
-static uint16_t target_port(const struct wr_service_port *p, const struct wr_pod *pod)
-{
-	if (!p->target_name)
-		return p->target_port;
-	for (size_t i = 0; i < pod->n_ports; i++)
-		if (pod->ports[i].name && pod->ports[i].proto == p->proto &&
-		    !strcmp(pod->ports[i].name, p->target_name))
-			return pod->ports[i].port;
-	return 0;
-}
-
 static const struct wr_ip *pod_ip(const struct wr_pod *pod, uint8_t family)
 {
 	for (size_t i = 0; i < pod->n_ips; i++)
@@ -187,7 +175,7 @@ static unsigned endpoint_chains(const struct wr_lab *lab, uint32_t svc, size_t p
 	for (size_t i = 0; i < s->n_pods; i++) {
 		const struct wr_pod *pod = &lab->world->pods[s->pods[i]];
 		const struct wr_ip *addr = pod_ip(pod, family);
-		uint16_t target = target_port(p, pod);
+		uint16_t target = wr_service_target(p, pod);
 		if (!addr || !target)
 			continue;
 		wr_buf_printf(out, "\tchain ep_%u_%zu_%u_%u {\n", svc, port, family, n++);

@@ -125,18 +125,6 @@ static bool admits_callers(const struct lint *l, uint32_t pod, const struct wr_s
 	return admits_outside(l, dst, key);
 }
 
-/* The number of a Service's port on a pod; 0: the pod has no such named port. */
-static uint16_t target(const struct wr_pod *pod, const struct wr_service_port *sp)
-{
-	if (!sp->target_name)
-		return sp->target_port;
-	for (size_t i = 0; i < pod->n_ports; i++)
-		if (pod->ports[i].name && !strcmp(pod->ports[i].name, sp->target_name) &&
-		    pod->ports[i].proto == sp->proto)
-			return pod->ports[i].port;
-	return 0;
-}
-
 typedef bool (*admits_fn)(const struct lint *, uint32_t, const struct wr_side *,
 			  const struct callers *, uint32_t);
 
@@ -156,7 +144,7 @@ static bool all_closed(const struct lint *l, const struct wr_service *s,
 	size_t closed = 0;
 	for (size_t i = 0; i < s->n_pods; i++) {
 		struct wr_side dst;
-		uint16_t port = target(&l->w->pods[s->pods[i]], sp);
+		uint16_t port = wr_service_target(sp, &l->w->pods[s->pods[i]]);
 		if (!port || wr_side_pod(l->p, s->pods[i], 0, &dst) < 0)
 			continue;
 		if (!dst.id.row[WR_INGRESS] ||
@@ -208,17 +196,6 @@ static void check_service(struct lint *l, const struct wr_service *s)
 	}
 }
 
-static const struct wr_service_port *port_of(const struct wr_service *s,
-					     const struct wr_ingress_backend *b)
-{
-	const struct wr_service_object *o = &s->object->service;
-	for (size_t i = 0; i < o->n_ports; i++)
-		if (b->port_name ? o->ports[i].name && !strcmp(o->ports[i].name, b->port_name)
-				 : o->ports[i].port == b->port)
-			return &o->ports[i];
-	return NULL;
-}
-
 static void check_ingress(struct lint *l, const struct wr_ingress *ing,
 			  const struct callers *controllers)
 {
@@ -227,7 +204,7 @@ static void check_ingress(struct lint *l, const struct wr_ingress *ing,
 		const struct wr_service *s = ing->services[i] == WR_NONE
 						     ? NULL
 						     : &l->w->services[ing->services[i]];
-		const struct wr_service_port *sp = s ? port_of(s, b) : NULL;
+		const struct wr_service_port *sp = s ? wr_service_backend_port(s, b) : NULL;
 		if (!sp || !all_closed(l, s, sp, controllers, admits_callers))
 			continue;
 		lint_report(l, &ingress_closed, ing->object, b->mark, NULL,

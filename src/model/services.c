@@ -122,3 +122,25 @@ int model_ingresses(struct wr_world *w, const struct wr_objects *objects)
 		qsort(w->ingresses, n, sizeof(*w->ingresses), compare_ingresses);
 	return 0;
 }
+
+uint16_t wr_service_target(const struct wr_service_port *port, const struct wr_pod *pod)
+{
+	if (!port->target_name)
+		return port->target_port;
+	for (size_t i = 0; i < pod->n_ports; i++)
+		if (pod->ports[i].name && !strcmp(pod->ports[i].name, port->target_name) &&
+		    pod->ports[i].proto == port->proto)
+			return pod->ports[i].port;
+	return 0;
+}
+
+const struct wr_service_port *wr_service_backend_port(const struct wr_service *s,
+						      const struct wr_ingress_backend *b)
+{
+	const struct wr_service_object *o = &s->object->service;
+	for (size_t i = 0; i < o->n_ports; i++)
+		if (b->port_name ? o->ports[i].name && !strcmp(o->ports[i].name, b->port_name)
+				 : o->ports[i].port == b->port)
+			return &o->ports[i];
+	return NULL;
+}

@@ -185,6 +185,12 @@ uint32_t wr_world_find_pod(const struct wr_world *w, const char *ns, const char 
 uint32_t wr_world_find_node(const struct wr_world *w, const char *name);
 uint32_t wr_world_find_service(const struct wr_world *w, const char *ns, const char *name);
 
+/* The number that a Service's port has on a pod; 0: the pod has no port of that name. */
+uint16_t wr_service_target(const struct wr_service_port *port, const struct wr_pod *pod);
+/* The port of a Service that a backend of an Ingress names, by number or name; NULL: it has none. */
+const struct wr_service_port *wr_service_backend_port(const struct wr_service *s,
+						      const struct wr_ingress_backend *b);
+
 /* Text of an interned label pair ("app=web") and key ("app"); WR_NONE gives NULL. */
 const char *wr_world_pair_text(const struct wr_world *w, uint32_t pair);
 const char *wr_world_key_text(const struct wr_world *w, uint32_t key);

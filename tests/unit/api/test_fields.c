@@ -25,11 +25,11 @@ static void typing_errors_are_counted(void **state)
 		assert_int_equal(wr_typo_distance(cases[i].a, cases[i].b), cases[i].distance);
 		assert_int_equal(wr_typo_distance(cases[i].b, cases[i].a), cases[i].distance);
 	}
-	char longest[41], longer[42];
+	char longest[64], longer[65];
 	memset(longest, 'x', sizeof(longest));
 	memset(longer, 'x', sizeof(longer));
-	longest[40] = longer[41] = '\0';
-	assert_int_equal(wr_typo_distance(longest, "x"), 39);
+	longest[63] = longer[64] = '\0';
+	assert_int_equal(wr_typo_distance(longest, "x"), 62);
 	assert_int_equal(wr_typo_distance(longer, "x"), UINT32_MAX);
 }
 
