@@ -12,6 +12,8 @@
 #include "cli/writer.h"
 #include "engine/trace.h"
 
+#define OPENED_SHOWN 20
+
 static const char *const directions[] = {[WR_EGRESS] = "egress", [WR_INGRESS] = "ingress"};
 
 /* One connection that is explained: to a pod or an address, perhaps by way of a Service. */
@@ -100,8 +102,10 @@ static void print_direction(struct wr_out *o, const struct wr_world *w, const st
 	}
 }
 
-static void print_suggestion(struct wr_out *o, const struct wr_suggestion *s)
+static void print_suggestion(struct wr_out *o, const struct wr_suggestions *all, size_t at)
 {
+	const struct wr_suggestion *s = &all->items[at];
+	bool first_of_two = all->n == 2 && !at, second_of_two = at > 0;
 	wr_out_printf(o, "\n%ssuggestion for %s%s: %s", wr_out_colour(o, WR_BOLD),
 		      directions[s->dir], wr_out_colour(o, WR_PLAIN), s->what);
 	if (s->mark.line)
@@ -113,12 +117,18 @@ static void print_suggestion(struct wr_out *o, const struct wr_suggestion *s)
 			      wr_out_colour(o, WR_PLAIN));
 		p += n + (p[n] == '\n');
 	}
-	wr_out_text(o,
-		    s->n_opened
-			    ? "  it opens, all in all:\n"
-			    : "  it opens nothing by itself: the other end must allow it, too\n");
-	for (size_t i = 0; i < s->n_opened && s->opened[i]; i++)
+	if (!s->n_opened && first_of_two)
+		wr_out_text(o, "  it opens nothing by itself: the other end must allow it, too\n");
+	else if (!s->n_opened)
+		wr_out_text(o, "  it opens no other connection between workloads\n");
+	else
+		wr_out_printf(o, "  it opens, %s:\n",
+			      second_of_two ? "after the first" : "all in all");
+	for (size_t i = 0; i < s->n_listed && i < OPENED_SHOWN; i++)
 		wr_out_printf(o, "    %s\n", s->opened[i]);
+	if (s->n_opened > OPENED_SHOWN)
+		wr_out_printf(o, "    and %zu more (-o json lists them)\n",
+			      s->n_opened - OPENED_SHOWN);
 }
 
 static void print_head(struct wr_out *o, const struct wr_world *w, const struct way *way)
@@ -143,10 +153,10 @@ static void print_way(const struct run *r, const struct way *way)
 	print_direction(o, r->l.world, way, WR_EGRESS);
 	print_direction(o, r->l.world, way, WR_INGRESS);
 	for (size_t i = 0; i < way->suggestions.n; i++)
-		print_suggestion(o, &way->suggestions.items[i]);
+		print_suggestion(o, &way->suggestions, i);
 	if (wr_arg_flag(r->args, "suggest") && !way->trace.allow && !way->suggestions.n)
-		wr_out_text(
-			o, "\nno NetworkPolicy can allow this: what denies it stands above them\n");
+		wr_out_text(o, "\nno suggestion: no change of one rule, and no new NetworkPolicy, "
+			       "allows this without denying something else\n");
 }
 
 /* ---- documents ---- */
@@ -221,9 +231,10 @@ static void write_suggestions(struct wr_out *o, const struct wr_suggestions *all
 		wr_out_key_string(o, "yaml", s->text);
 		wr_out_key(o, "opens");
 		wr_out_list(o);
-		for (size_t k = 0; k < s->n_opened && s->opened[k]; k++)
+		for (size_t k = 0; k < s->n_listed; k++)
 			wr_out_string(o, s->opened[k]);
 		wr_out_end(o);
+		wr_out_key_uint(o, "opensCount", s->n_opened);
 		wr_out_end(o);
 	}
 	wr_out_end(o);
@@ -299,11 +310,13 @@ static int suggest(struct run *r, struct way *way)
 	for (int i = 0; i < 2; i++) {
 		q.ends[i].pod = way->targets[i].pod != WR_NONE ? way->targets[i].pod
 							       : way->sides[i].pod;
-		q.ends[i].ip = way->targets[i].ip;
+		q.ends[i].ip = way->sides[i].ip;
 	}
-	return wr_suggest(&r->l, &r->opts, &q, &way->trace, r->l.arena, &way->suggestions) < 0
-		       ? wr_fail(r->args, "out of memory")
-		       : WR_EXIT_OK;
+	int rc = wr_suggest(&r->l, &r->opts, &q, &way->trace, r->l.arena, &way->suggestions);
+	if (!rc)
+		return WR_EXIT_OK;
+	return wr_fail(r->args,
+		       rc == -E2BIG ? "the connections are too many to compare" : "out of memory");
 }
 
 static void show(const struct run *r, const struct way *way)

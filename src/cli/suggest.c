@@ -5,12 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/vec.h"
-#include "engine/connectivity.h"
+#include "base/cleanup.h"
+#include "engine/diff.h"
+#include "engine/query.h"
 #include "input/edit.h"
 
-#define OPENED_SHOWN 20
-#define CANDIDATES_MAX 6
+WR_DEFINE_CLEANUP(diff, struct wr_diff *, wr_diff_free)
+
+/*
+ * Where both ends deny, what is done at one opens nothing as long as the other
+ * stands: which change at one end opens least is then asked again, with the
+ * change of the other end made.
+ */
+
+#define OPENED_MAX 10000 /* connections that are named */
+#define MISSES_TRIED 4
+#define RULES_TRIED 3
+#define CANDIDATES_MAX (MISSES_TRIED + RULES_TRIED + 3)
+
+static const char new_file[] = "suggested";
 
 struct candidate {
 	struct wr_suggestion s;
@@ -21,151 +34,85 @@ struct work {
 	const struct wr_loaded *l;
 	const struct wr_compile_opts *opts;
 	const struct wr_question *q;
-	struct wr_arena *arena;
-	struct wr_connectivity *before;
-	struct candidate candidates[CANDIDATES_MAX];
-	size_t n;
-	bool nomem;
+	struct wr_yaml y;
+	struct candidate candidates[2][CANDIDATES_MAX]; /* by enum wr_direction */
+	size_t n[2];
 };
+
+#define TEXT(w, ...) wr_yaml_printf(&(w)->y, __VA_ARGS__)
 
 static const struct wr_world *world_of(const struct work *w)
 {
 	return w->l->world;
 }
 
-static const char *text(struct work *w, const char *s)
+static const struct wr_yaml_end *subject_of(const struct work *w, enum wr_direction dir)
 {
-	w->nomem |= !s;
-	return s ? s : "";
-}
-#define TEXT(w, ...) text(w, wr_arena_printf((w)->arena, __VA_ARGS__))
-
-/* ---- the lines of a selector ---- */
-
-/* Labels that belong to one replica or revision select too little. */
-static bool is_fleeting(const char *key)
-{
-	static const char *const keys[] = {"pod-template-hash",
-					   "controller-revision-hash",
-					   "statefulset.kubernetes.io/pod-name",
-					   "apps.kubernetes.io/pod-index",
-					   "batch.kubernetes.io/controller-uid",
-					   "batch.kubernetes.io/job-name",
-					   "controller-uid",
-					   "job-name",
-					   "pod-template-generation"};
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (!strcmp(keys[i], key))
-			return true;
-	return false;
+	return &w->q->ends[dir == WR_EGRESS ? 0 : 1];
 }
 
-/* "matchLabels:" and a line for each label, indented; "" for a pod without labels. */
-static const char *labels_lines(struct work *w, const struct wr_pod *pod, int indent)
+static const struct wr_yaml_end *peer_of(const struct work *w, enum wr_direction dir)
 {
-	const char *out = "";
-	for (size_t i = 0; i < pod->n_labels; i++) {
-		const char *pair = wr_world_pair_text(world_of(w), pod->labels[i].pair);
-		const char *key = wr_world_key_text(world_of(w), pod->labels[i].key);
-		if (!is_fleeting(key))
-			out = TEXT(w, "%s\n%*s%s: \"%s\"", out, indent + 2, "", key,
-				   pair + strlen(key) + 1);
-	}
-	return *out ? TEXT(w, "\n%*smatchLabels:%s", indent, "", out) : " {}";
-}
-
-/* A peer as an item, from column 0: "- podSelector:...". */
-static const char *peer_lines(struct work *w, const struct wr_target_pair *end, const char *own_ns)
-{
-	char ip[WR_IP_TEXT];
-	if (end->pod == WR_NONE || world_of(w)->pods[end->pod].host_network) {
-		struct wr_ip a = end->ip;
-		if (end->pod != WR_NONE && world_of(w)->pods[end->pod].n_ips)
-			a = world_of(w)->pods[end->pod].ips[0];
-		return TEXT(w, "- ipBlock:\n    cidr: %s/%u", wr_ip_format(&a, ip),
-			    wr_family_bits(a.family));
-	}
-	const struct wr_pod *pod = &world_of(w)->pods[end->pod];
-	const char *pods = TEXT(w, "podSelector:%s", labels_lines(w, pod, 4));
-	if (!strcmp(pod->ns, own_ns))
-		return TEXT(w, "- %s", pods);
-	return TEXT(
-		w,
-		"- namespaceSelector:\n    matchLabels:\n      kubernetes.io/metadata.name: %s\n"
-		"  %s",
-		pod->ns, pods);
-}
-
-/* Every line of s indented. */
-static const char *indented(struct work *w, const char *s, int n)
-{
-	const char *out = "";
-	while (*s) {
-		size_t size = strcspn(s, "\n");
-		out = TEXT(w, "%s%*s%.*s%s", out, n, "", (int)size, s, s[size] ? "\n" : "");
-		s += size + (s[size] == '\n');
-	}
-	return out;
-}
-
-static const char *rule_lines(struct work *w, enum wr_direction dir, const char *own_ns)
-{
-	const struct wr_target_pair *peer = &w->q->ends[dir == WR_EGRESS ? 1 : 0];
-	const char *ports = wr_proto_has_ports(w->q->proto)
-				    ? TEXT(w, "\n  ports:\n  - protocol: %s\n    port: %u",
-					   wr_proto_name(w->q->proto), w->q->port)
-				    : "";
-	return TEXT(w, "- %s:\n%s%s", dir == WR_EGRESS ? "to" : "from",
-		    indented(w, peer_lines(w, peer, own_ns), 2), ports);
+	return &w->q->ends[dir == WR_EGRESS ? 1 : 0];
 }
 
 /* ---- candidates ---- */
 
 static void add(struct work *w, struct candidate c)
 {
-	if (w->n < CANDIDATES_MAX)
-		w->candidates[w->n++] = c;
+	for (size_t i = 0; i < w->n[c.s.dir]; i++) {
+		const struct candidate *have = &w->candidates[c.s.dir][i];
+		if (have->s.mark.line == c.s.mark.line && !strcmp(have->s.text, c.s.text))
+			return;
+	}
+	if (w->n[c.s.dir] < CANDIDATES_MAX)
+		w->candidates[c.s.dir][w->n[c.s.dir]++] = c;
 }
 
-static const struct wr_value *get(const struct wr_object *o, enum wr_direction dir, uint32_t rule,
-				  const char *field)
+/* spec.ingress or spec.egress as written; NULL: there is none. */
+static const struct wr_value *rules_value(const struct wr_object *o, enum wr_direction dir)
 {
-	const struct wr_value *rules = wr_value_get(wr_value_get(o->value, "spec"),
-						    dir == WR_EGRESS ? "egress" : "ingress");
-	if (!rules || rules->type != WR_LIST || rule >= rules->n)
-		return NULL;
-	return wr_value_get(rules->items[rule], field);
+	const struct wr_value *v = wr_value_get(wr_value_get(o->value, "spec"),
+						dir == WR_EGRESS ? "egress" : "ingress");
+	return v && v->type == WR_LIST ? v : NULL;
 }
 
-static void add_edit(struct work *w, enum wr_direction dir, uint32_t policy, uint32_t rule,
+static const struct wr_value *rule_field(const struct wr_object *o, enum wr_direction dir,
+					 uint32_t rule, const char *field)
+{
+	const struct wr_value *rules = rules_value(o, dir);
+	return rules && rule < rules->n ? wr_value_get(rules->items[rule], field) : NULL;
+}
+
+static void add_edit(struct work *w, enum wr_direction dir, uint32_t policy,
 		     const struct wr_value *below, const char *what, const char *lines)
 {
 	const struct wr_object *o = world_of(w)->policies[policy].object;
-	struct candidate c = {.s = {.dir = dir}};
-	if (!o || !below || !o->doc ||
-	    wr_edit_insert_below(o->doc, below, lines, w->arena, &c.edit) < 0)
+	struct candidate c = {.s = {.dir = dir, .what = what}};
+	if (!below || !o->doc || !*lines ||
+	    wr_edit_insert_below(o->doc, below, lines, w->y.arena, &c.edit) < 0)
 		return;
 	c.s.text = c.edit.text; /* as it must be indented */
 	uint32_t line = o->doc->first_line;
 	for (size_t i = 0; i < c.edit.at; i++)
 		line += o->doc->text[i] == '\n';
 	c.s.mark = (struct wr_mark){o->doc->file, line - 1, 0};
-	c.s.what = TEXT(w, "add %s rule %u of %s/%s", what, rule + 1, o->meta.ns, o->meta.name);
 	add(w, c);
 }
 
 static void add_miss(struct work *w, enum wr_direction dir, const struct wr_near_miss *m)
 {
 	const struct wr_object *o = world_of(w)->policies[m->policy].object;
-	const struct wr_target_pair *peer = &w->q->ends[dir == WR_EGRESS ? 1 : 0];
 	const char *list = dir == WR_EGRESS ? "to" : "from";
-	if (!o)
+	if (!o || o->kind != WR_KIND_NETWORKPOLICY)
 		return;
 	switch (m->kind) {
 	case WR_MISS_PORT:
 	case WR_MISS_PROTOCOL:
 	case WR_MISS_NAMED_PORT:
-		add_edit(w, dir, m->policy, m->rule, get(o, dir, m->rule, "ports"), "a port to",
+		add_edit(w, dir, m->policy, rule_field(o, dir, m->rule, "ports"),
+			 TEXT(w, "add a port to rule %u of %s/%s", m->rule + 1, o->meta.ns,
+			      o->meta.name),
 			 TEXT(w, "- protocol: %s\n  port: %u", wr_proto_name(w->q->proto),
 			      w->q->port));
 		break;
@@ -174,91 +121,104 @@ static void add_miss(struct work *w, enum wr_direction dir, const struct wr_near
 	case WR_MISS_NS_LABELS:
 	case WR_MISS_IPBLOCK:
 	case WR_MISS_EXCEPT:
-		add_edit(w, dir, m->policy, m->rule, get(o, dir, m->rule, list), "a peer to",
-			 peer_lines(w, peer, o->meta.ns));
+		add_edit(w, dir, m->policy, rule_field(o, dir, m->rule, list),
+			 TEXT(w, "add a peer to rule %u of %s/%s", m->rule + 1, o->meta.ns,
+			      o->meta.name),
+			 wr_yaml_peer(&w->y, peer_of(w, dir), o->meta.ns));
 		break;
 	case WR_MISS_NO_PORTS:
 		break;
 	}
 }
 
-static const char *short_name(struct work *w, const struct wr_target_pair *end)
+/* A rule more in a policy that isolates the pod already. */
+static void add_rule(struct work *w, enum wr_direction dir, uint32_t policy)
 {
-	char ip[WR_IP_TEXT];
-	if (end->pod != WR_NONE)
-		return TEXT(w, "%.40s", world_of(w)->pods[end->pod].name);
-	char *s = wr_arena_strdup(w->arena, wr_ip_format(&end->ip, ip));
-	for (char *p = s; p && *p; p++)
-		*p = *p == '.' || *p == ':' ? '-' : *p;
-	return text(w, s);
+	const struct wr_object *o = world_of(w)->policies[policy].object;
+	if (!o || o->kind != WR_KIND_NETWORKPOLICY)
+		return;
+	add_edit(w, dir, policy, rules_value(o, dir),
+		 TEXT(w, "add a rule to %s/%s", o->meta.ns, o->meta.name),
+		 wr_yaml_rule(&w->y, dir, peer_of(w, dir), w->q->proto, w->q->port, o->meta.ns));
 }
 
-static void add_new(struct work *w, enum wr_direction dir)
+static void add_new(struct work *w, enum wr_direction dir, const char *selector)
 {
-	const struct wr_target_pair *subject = &w->q->ends[dir == WR_EGRESS ? 0 : 1];
-	const struct wr_target_pair *peer = &w->q->ends[dir == WR_EGRESS ? 1 : 0];
-	const struct wr_pod *pod = &world_of(w)->pods[subject->pod];
-	const char *type = dir == WR_EGRESS ? "Egress" : "Ingress";
-	struct candidate c = {.s = {.dir = dir, .what = "a new policy"}};
-	c.s.text = TEXT(w,
-			"apiVersion: networking.k8s.io/v1\n"
-			"kind: NetworkPolicy\n"
-			"metadata:\n"
-			"  name: %s-%s-%s\n"
-			"  namespace: %s\n"
-			"spec:\n"
-			"  podSelector:%s\n"
-			"  policyTypes:\n"
-			"  - %s\n"
-			"  %s:\n"
-			"%s\n",
-			short_name(w, subject), dir == WR_EGRESS ? "to" : "from",
-			short_name(w, peer), pod->ns, labels_lines(w, pod, 4), type,
-			dir == WR_EGRESS ? "egress" : "ingress",
-			indented(w, rule_lines(w, dir, pod->ns), 2));
-	add(w, c);
+	const char *ns = world_of(w)->pods[subject_of(w, dir)->pod].ns;
+	const char *name = wr_yaml_policy_name(&w->y, dir, subject_of(w, dir), peer_of(w, dir));
+	const char *rule = wr_yaml_rule(&w->y, dir, peer_of(w, dir), w->q->proto, w->q->port, ns);
+	add(w, (struct candidate){
+		       .s = {.dir = dir,
+			     .what = "a new policy",
+			     .text = wr_yaml_policy(&w->y, dir, ns, name, selector, rule)}});
 }
 
 static void find_candidates(struct work *w, const struct wr_reason *r)
 {
-	w->n = 0;
-	for (uint32_t i = 0; i < r->n_misses && w->n + 2 < CANDIDATES_MAX; i++)
+	const struct wr_yaml_end *subject = subject_of(w, r->dir), *peer = peer_of(w, r->dir);
+	if (subject->pod == WR_NONE || (peer->pod == WR_NONE && !peer->ip.family))
+		return;
+	for (uint32_t i = 0; i < r->n_misses && i < MISSES_TRIED; i++)
 		add_miss(w, r->dir, &r->misses[i]);
-	if (w->q->ends[r->dir == WR_EGRESS ? 0 : 1].pod != WR_NONE)
-		add_new(w, r->dir);
+	for (uint32_t i = 0; i < r->n_isolating && i < RULES_TRIED; i++)
+		add_rule(w, r->dir, r->isolating[i]);
+	const struct wr_pod *pod = &world_of(w)->pods[subject->pod];
+	add_new(w, r->dir, wr_yaml_pod_labels(&w->y, pod, NULL, 4));
+	/* within a policy that isolates them: these cut nobody off */
+	const struct wr_object *o = r->n_isolating ? world_of(w)->policies[r->isolating[0]].object
+						   : NULL;
+	if (!o || o->kind != WR_KIND_NETWORKPOLICY)
+		return;
+	add_new(w, r->dir, wr_yaml_pod_labels(&w->y, pod, &o->np.pod_selector, 4));
+	add_new(w, r->dir, wr_yaml_selector(&w->y, &o->np.pod_selector, 4));
 }
 
-/* ---- trying one ---- */
+/* ---- trying them ---- */
 
-/* All files as they were, with one edit made, or one document more. */
-static int read_changed(const struct work *w, const struct candidate *c, struct wr_loaded *out)
+/* Changes that are made together: at most one for each direction. */
+struct changes {
+	const struct candidate *items[2];
+};
+
+/* The bytes of one file with the changes that are edits of it; -ENOTSUP: they overlap. */
+static int read_file(const struct changes *c, const struct wr_document *d, struct wr_loaded *out)
+{
+	struct wr_edit edits[2];
+	size_t n = 0, size = d->source_size, left_out = 0;
+	char *changed = NULL;
+	for (int i = 0; i < 2; i++)
+		if (c->items[i] && c->items[i]->edit.doc &&
+		    c->items[i]->edit.doc->source == d->source)
+			edits[n++] = c->items[i]->edit;
+	int rc = n ? wr_edit_apply(d->source, size, edits, n, &changed, &size, &left_out) : 0;
+	if (!rc && left_out)
+		rc = -ENOTSUP;
+	if (!rc)
+		rc = wr_input_bytes(out->in, d->file, 1, changed ? changed : d->source, size,
+				    out->diags);
+	free(changed);
+	return rc;
+}
+
+/* All files as they were, with the edits made, and the new documents. */
+static int read_changed(const struct work *w, const struct changes *c, struct wr_loaded *out)
 {
 	const struct wr_input *in = w->l->in;
 	out->diags = wr_diags_new();
 	out->in = wr_input_new(NULL);
 	out->arena = wr_arena_new();
 	int rc = out->diags && out->in && out->arena ? 0 : -ENOMEM;
-	for (size_t i = 0; i < wr_input_count(in) && !rc; i++) {
-		const struct wr_document *d = wr_input_at(in, i);
-		char *changed = NULL;
-		size_t size = d->source_size, left_out;
-		if (i && wr_input_at(in, i - 1)->source == d->source)
-			continue;
-		if (c->edit.doc && c->edit.doc->source == d->source)
-			rc = wr_edit_apply(d->source, size, &c->edit, 1, &changed, &size,
-					   &left_out);
-		if (!rc)
-			rc = wr_input_bytes(out->in, d->file, 1, changed ? changed : d->source,
-					    size, out->diags);
-		free(changed);
-	}
-	if (!rc && !c->edit.doc)
-		rc = wr_input_bytes(out->in, "suggested", 1, c->s.text, strlen(c->s.text),
-				    out->diags);
+	for (size_t i = 0; i < wr_input_count(in) && !rc; i++)
+		if (!i || wr_input_at(in, i - 1)->source != wr_input_at(in, i)->source)
+			rc = read_file(c, wr_input_at(in, i), out);
+	for (int i = 0; i < 2 && !rc; i++)
+		if (c->items[i] && !c->items[i]->edit.doc)
+			rc = wr_input_bytes(out->in, new_file, 1, c->items[i]->s.text,
+					    strlen(c->items[i]->s.text), out->diags);
 	return rc ? rc : wr_load_rest(out, w->opts);
 }
 
-static int side_of(const struct wr_program *p, const struct wr_target_pair *end,
+static int side_of(const struct wr_program *p, const struct wr_yaml_end *end,
 		   const struct wr_world *old, uint8_t family, struct wr_side *out)
 {
 	if (end->pod == WR_NONE) {
@@ -270,7 +230,8 @@ static int side_of(const struct wr_program *p, const struct wr_target_pair *end,
 	return now == WR_NONE ? -ENOENT : wr_side_pod(p, now, family, out);
 }
 
-static bool allows(const struct work *w, const struct wr_program *p, enum wr_direction dir)
+/* Whether the connection is allowed in the directions that are changed. */
+static bool allows(const struct work *w, const struct wr_program *p, const struct changes *c)
 {
 	struct wr_side sides[2];
 	struct wr_verdict v;
@@ -278,96 +239,178 @@ static bool allows(const struct work *w, const struct wr_program *p, enum wr_dir
 		if (side_of(p, &w->q->ends[i], world_of(w), w->q->family, &sides[i]) < 0)
 			return false;
 	wr_evaluate(p, &sides[0], &sides[1], w->q->proto, w->q->port, &v);
-	return v.dir[dir].allow;
+	for (int d = 0; d < 2; d++)
+		if (c->items[d] && !v.dir[d].allow)
+			return false;
+	return true;
 }
 
-static uint64_t find_edge(const struct wr_connectivity *c, const char *src, const char *dst)
+/* Whether NetworkPolicies isolate the subjects of a row. */
+static bool is_isolating(const struct wr_program *p, uint32_t row)
 {
-	uint32_t n_nodes;
-	uint64_t n;
-	const struct wr_conn_node *nodes = wr_connectivity_nodes(c, &n_nodes);
-	const struct wr_conn_edge *edges = wr_connectivity_edges(c, &n);
-	uint64_t lo = 0, hi = n;
-	while (lo < hi) {
-		uint64_t mid = lo + (hi - lo) / 2;
-		int order = strcmp(nodes[edges[mid].src].text, src);
-		order = order ? order : strcmp(nodes[edges[mid].dst].text, dst);
-		if (!order)
-			return mid;
-		if (order < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return UINT64_MAX;
+	enum wr_direction dir;
+	uint32_t n;
+	const uint32_t *policies = wr_query_row(p, row, &n, &dir);
+	for (uint32_t i = 0; i < n; i++)
+		if (wr_program_world(p)->policies[policies[i]].tier == WR_TIER_NETWORKPOLICY)
+			return true;
+	return false;
 }
 
-/* Connections that are there now and were not, or have other ports now. */
-static void compare(struct work *w, const struct wr_connectivity *after, struct wr_suggestion *s)
+/*
+ * Whether a new policy selects pods that nothing isolated before: it would cut
+ * them off from everybody else. Pods have the same numbers before and after.
+ */
+static bool cuts_off(const struct work *w, const struct wr_program *changed)
 {
-	uint32_t n_nodes;
-	uint64_t n, n_before;
-	const struct wr_conn_node *nodes = wr_connectivity_nodes(after, &n_nodes);
-	const struct wr_conn_edge *edges = wr_connectivity_edges(after, &n);
-	const struct wr_conn_edge *old = wr_connectivity_edges(w->before, &n_before);
-	s->opened = wr_arena_array(w->arena, OPENED_SHOWN, sizeof(*s->opened));
-	w->nomem |= !s->opened;
-	for (uint64_t i = 0; i < n && s->opened; i++) {
-		const char *src = nodes[edges[i].src].text, *dst = nodes[edges[i].dst].text;
-		const char *ports = wr_connectivity_ports_text(after, edges[i].ports);
-		uint64_t at = find_edge(w->before, src, dst);
-		const char *had = at == UINT64_MAX
-					  ? NULL
-					  : wr_connectivity_ports_text(w->before, old[at].ports);
-		if (had && !strcmp(had, ports))
+	const struct wr_world *now = wr_program_world(changed);
+	uint32_t n;
+	const struct wr_endpoint *e = wr_program_endpoints(w->l->program, &n);
+	for (uint32_t i = 0; i < now->n_policies; i++) {
+		const struct wr_policy *p = &now->policies[i];
+		if (!p->object || !p->object->doc || strcmp(p->object->doc->file, new_file) != 0)
 			continue;
-		if (s->n_opened < OPENED_SHOWN)
-			s->opened[s->n_opened] = TEXT(w, "%s -> %s %s%s%s%s", src, dst, ports,
-						      had ? " (was " : "", had ? had : "",
-						      had ? ")" : "");
-		s->n_opened++;
+		const struct wr_bitset *subject = wr_query_subject(changed, i);
+		for (uint32_t k = 0; k < n; k++) {
+			if (e[k].pod == WR_NONE || !wr_bitset_has(subject, e[k].pod))
+				continue;
+			for (int d = 0; d < 2; d++)
+				if (p->isolates[d] && !is_isolating(w->l->program, e[k].id.row[d]))
+					return true;
+		}
 	}
+	return false;
 }
 
-/* True when the candidate holds; then s has what it opens. */
-static bool try_candidate(struct work *w, struct candidate *c)
+/*
+ * Makes the changes, for the caller to free. 1: they hold, and nothing but
+ * what they open is changed; 0: they do not; or -ENOMEM.
+ */
+static int make(const struct work *w, const struct changes *c, struct wr_loaded *out)
+{
+	int rc = read_changed(w, c, out);
+	if (rc == -ENOMEM)
+		return rc;
+	return !rc && out->program && !wr_diags_total(out->diags, WR_ERROR) &&
+	       out->world->n_pods == world_of(w)->n_pods && allows(w, out->program, c) &&
+	       !cuts_off(w, out->program);
+}
+
+/* How many connections the changes open; SIZE_MAX: they cannot be made so. 0 or -ENOMEM. */
+static int count_opened(const struct work *w, const struct changes *c, size_t *out)
 {
 	struct wr_loaded changed = {0};
-	struct wr_connectivity *after = NULL;
-	int rc = read_changed(w, c, &changed);
-	bool holds = !rc && changed.program && !wr_diags_total(changed.diags, WR_ERROR) &&
-		     allows(w, changed.program, c->s.dir);
-	w->nomem |= rc == -ENOMEM;
-	if (holds && !wr_connectivity_new(changed.program, &after))
-		compare(w, after, &c->s);
-	else
-		holds = false;
-	wr_connectivity_free(after);
+	WR_CLEANUP(diff)
+	struct wr_diff *diff = NULL;
+	int rc = make(w, c, &changed);
+	bool holds = rc > 0;
+	*out = SIZE_MAX;
+	if (holds)
+		rc = wr_diff_new(w->l->program, changed.program, &diff);
+	if (holds && !rc) {
+		size_t n;
+		const struct wr_change *all = wr_diff_changes(diff, &n);
+		*out = n;
+		for (size_t i = 0; i < n; i++)
+			if (all[i].kind == WR_CHANGE_REMOVED)
+				*out = SIZE_MAX;
+	}
 	wr_loaded_free(&changed);
-	return holds;
+	return rc == -ENOMEM ? rc : 0;
+}
+
+/* The candidate of a direction that opens least, then with the shortest text, into c. */
+static int choose(const struct work *w, enum wr_direction dir, struct changes *c)
+{
+	struct changes best = *c;
+	size_t least = SIZE_MAX, opened;
+	best.items[dir] = NULL;
+	for (size_t i = 0; i < w->n[dir]; i++) {
+		struct changes with = *c;
+		with.items[dir] = &w->candidates[dir][i];
+		int rc = count_opened(w, &with, &opened);
+		if (rc)
+			return rc;
+		if (opened < least ||
+		    (opened == least && best.items[dir] &&
+		     strlen(with.items[dir]->s.text) < strlen(best.items[dir]->s.text))) {
+			best = with;
+			least = opened;
+		}
+	}
+	*c = best;
+	return 0;
+}
+
+/* ---- what is opened ---- */
+
+static int list_opened(struct work *w, const struct wr_program *before,
+		       const struct wr_program *after, struct wr_suggestion *s)
+{
+	WR_CLEANUP(diff)
+	struct wr_diff *diff = NULL;
+	int rc = wr_diff_new(before, after, &diff);
+	if (rc)
+		return rc;
+	const struct wr_change *all = wr_diff_changes(diff, &s->n_opened);
+	s->n_listed = s->n_opened < OPENED_MAX ? s->n_opened : OPENED_MAX;
+	s->opened = wr_arena_array(w->y.arena, s->n_listed, sizeof(*s->opened));
+	if (!s->opened)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_listed; i++)
+		s->opened[i] = TEXT(w, "%s -> %s %s%s%s%s", all[i].src, all[i].dst,
+				    all[i].after ? all[i].after : "", all[i].before ? " (was " : "",
+				    all[i].before ? all[i].before : "", all[i].before ? ")" : "");
+	return w->y.nomem ? -ENOMEM : 0;
+}
+
+/* One change after the other, in the order in which they are shown. */
+static int describe(struct work *w, const struct changes *c, struct wr_suggestions *out)
+{
+	struct changes made = {0};
+	struct wr_loaded steps[2] = {0};
+	const struct wr_program *before = w->l->program;
+	int rc = 0;
+	for (int d = 0; d < 2 && rc >= 0; d++) {
+		if (!c->items[d])
+			continue;
+		made.items[d] = c->items[d];
+		struct wr_suggestion *s = &out->items[out->n];
+		*s = c->items[d]->s;
+		rc = make(w, &made, &steps[d]);
+		if (rc > 0)
+			rc = list_opened(w, before, steps[d].program, s);
+		if (rc < 0)
+			break;
+		before = steps[d].program;
+		out->n++;
+	}
+	for (int d = 0; d < 2; d++)
+		wr_loaded_free(&steps[d]);
+	return rc < 0 ? rc : 0;
 }
 
 int wr_suggest(const struct wr_loaded *l, const struct wr_compile_opts *opts,
 	       const struct wr_question *q, const struct wr_trace *trace, struct wr_arena *arena,
 	       struct wr_suggestions *out)
 {
-	struct work w = {.l = l, .opts = opts, .q = q, .arena = arena};
-	int rc = wr_connectivity_new(l->program, &w.before);
-	*out = (struct wr_suggestions){0};
-	for (int d = 0; d < 2 && !rc && !w.nomem; d++) {
-		struct wr_suggestion *best = NULL;
-		if (trace->reasons[d].allow)
-			continue;
-		find_candidates(&w, &trace->reasons[d]);
-		for (size_t i = 0; i < w.n && !w.nomem; i++) {
-			struct wr_suggestion *s = &w.candidates[i].s;
-			if (try_candidate(&w, &w.candidates[i]) &&
-			    (!best || s->n_opened < best->n_opened))
-				best = s;
-		}
-		if (best)
-			out->items[out->n++] = *best;
-	}
-	wr_connectivity_free(w.before);
-	return w.nomem ? -ENOMEM : rc;
+	struct work w = {.l = l, .opts = opts, .q = q, .y = {.world = l->world, .arena = arena}};
+	struct changes c = {0};
+	struct wr_suggestions result = {0};
+	bool both = !trace->reasons[0].allow && !trace->reasons[1].allow;
+	for (int d = 0; d < 2; d++)
+		if (!trace->reasons[d].allow)
+			find_candidates(&w, &trace->reasons[d]);
+	if (w.y.nomem)
+		return -ENOMEM;
+	int rc = choose(&w, WR_EGRESS, &c);
+	if (!rc)
+		rc = choose(&w, WR_INGRESS, &c);
+	if (!rc && both && c.items[WR_INGRESS])
+		rc = choose(&w, WR_EGRESS, &c);
+	if (!rc)
+		rc = describe(&w, &c, &result);
+	if (!rc)
+		*out = result;
+	return rc;
 }

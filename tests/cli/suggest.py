@@ -3,10 +3,10 @@
 """Suggestions proved: suggest.py WEIR
 
 In random clusters, for denied connections, what `weir explain --suggest` says is
-put into the manifests by hand: a new policy as a document more, other lines
-below the line that is named. Then the connection must be allowed in the
-directions for which there was a suggestion, the file must validate, and
-`weir diff` must find exactly the connections that were said to be opened.
+put into the manifests by hand, one suggestion after the other: a new policy as a
+document more, other lines below the line that is named. Each time the API
+server must accept the file, the connection must be allowed in that direction,
+and `weir diff` must find exactly what was said to be opened, and nothing closed.
 """
 import importlib.util
 import json
@@ -58,41 +58,65 @@ def block(value, indent=0):
         yield pad + json.dumps(value)
 
 
-def apply(text, suggestion):
-    if 'belowLine' not in suggestion:
-        return text + '---\n' + suggestion['yaml']
+def apply(text, suggestions):
+    """All of them; line numbers are those of the text as it was."""
     lines = text.splitlines(True)
-    lines.insert(suggestion['belowLine'], suggestion['yaml'])
+    for s in sorted(suggestions, key=lambda s: -s.get('belowLine', 0)):
+        lines.insert(s.get('belowLine', len(lines)), s['yaml'] if 'belowLine' in s else '---\n' + s['yaml'])
     return ''.join(lines)
 
 
-def check(seed, before, after, a, b):
+def flat(r, text):
+    """Some labels of one line in flow style, as people write them, too."""
+    out = []
+    lines = text.splitlines(True)
+    while lines:
+        line = lines.pop(0)
+        if line.strip() == 'matchLabels:' and r.random() < .5:
+            depth, inside = len(line) - len(line.lstrip()), []
+            while lines and len(lines[0]) - len(lines[0].lstrip()) > depth:
+                inside.append(lines.pop(0).strip())
+            line = line.rstrip('\n') + ' {' + ', '.join(inside) + '}\n'
+        out.append(line)
+    return ''.join(out)
+
+
+def one_step(texts, files, args, s):
+    """What is wrong with one suggestion; None: nothing."""
+    pathlib.Path(files[0]).write_text(texts[0], encoding='utf-8')
+    pathlib.Path(files[1]).write_text(texts[1], encoding='utf-8')
+    if any(d['accepted'] is False for d in weir('validate', '-f', files[1], '-o', 'json')['documents']):
+        return f'the API server would refuse it:\n{texts[1]}'
+    now = weir('explain', '-f', files[1], *args, '-o', 'json')
+    if now[s['direction']]['verdict'] != 'allow':
+        return f'it does not help:\n{s}'
+    changes = weir('diff', '-f', files[0], '--to', files[1], '-o', 'json')['connections']
+    if any(c['change'] == 'removed' for c in changes):
+        return f'it denies what was allowed:\n{s}'
+    opened = sorted(f'{c["src"]} -> {c["dst"]} {c["after"]}' + (f' (was {c["before"]})' if c['before'] else '')
+                    for c in changes)
+    if len(opened) != s['opensCount'] or opened != sorted(s['opens']):
+        return f'it opens {opened}, said {s["opens"]}'
+    return None
+
+
+def check(text, before, after, args):
     """What is wrong with the suggestions for one connection; None: nothing. And their number."""
-    args = ['--from', a, '--to', b, '--port', '80']
+    pathlib.Path(before).write_text(text, encoding='utf-8')
     answer = weir('explain', '-f', before, *args, '--suggest', '-o', 'json')
     if answer['verdict'] == 'allow':
         return None, 0
-    text = pathlib.Path(before).read_text(encoding='utf-8')
-    for s in answer['suggestions']:
-        changed = apply(text, s)
-        pathlib.Path(after).write_text(changed, encoding='utf-8')
-        if any(d['accepted'] is False for d in weir('validate', '-f', after, '-o', 'json')['documents']):
-            return f'the API server would refuse it:\n{changed}', 0
-        now = weir('explain', '-f', after, *args, '-o', 'json')
-        if now[s['direction']]['verdict'] != 'allow':
-            return f'it does not help:\n{s}', 0
-        opened = {f'{c["src"]} -> {c["dst"]}' for c in
-                  weir('diff', '-f', before, '--to', after, '-o', 'json')['connections']}
-        said = {o.split(' (was ')[0].rsplit(' -> ', 1)[0] + ' -> ' + o.split(' -> ')[1].split(' ')[0]
-                for o in s['opens']}
-        # ranges that are cut anew have other names before and after
-        inside = {o for o in opened if '[External]' not in o}
-        if len(s['opens']) < 20 and inside != {o for o in said if '[External]' not in o}:
-            return f'it opens {sorted(inside)}, said {sorted(said)}', 0
+    all_of_them = answer['suggestions']
+    for i, s in enumerate(all_of_them):
+        wrong = one_step((apply(text, all_of_them[:i]), apply(text, all_of_them[:i + 1])), (before, after), args, s)
+        if wrong:
+            return wrong, 0
     denied = [d for d in ('egress', 'ingress') if answer[d]['verdict'] == 'deny']
-    if len(answer['suggestions']) != len(denied):
-        return f'{len(denied)} directions deny, {len(answer["suggestions"])} suggestions', 0
-    return None, len(answer['suggestions'])
+    if [s['direction'] for s in all_of_them] != denied:
+        return f'{denied} deny, suggestions {all_of_them}', 0
+    if weir('explain', '-f', after, *args, '-o', 'json')['verdict'] != 'allow':
+        return f'all together do not help: {all_of_them}', 0
+    return None, len(all_of_them)
 
 
 def main():
@@ -102,12 +126,15 @@ def main():
         for seed in range(1000, 1000 + SEEDS):
             items = proof.cluster(seed)
             text = ''.join('---\n' + '\n'.join(block(i)) + '\n' for i in items)
-            pathlib.Path(before).write_text(text, encoding='utf-8')
             pods = [f'{i["metadata"]["namespace"]}/{i["metadata"]["name"]}' for i in items if i['kind'] == 'Pod']
             r = random.Random(seed)
+            text = flat(r, text)
             for _ in range(ASKED):
                 a, b = r.sample(pods, 2)
-                wrong, n = check(seed, before, after, a, b)
+                if r.random() < .2:
+                    a = f'{r.choice(["10.0.0", "10.9.9", "192.0.2"])}.{r.randint(100, 200)}'
+                wrong, n = check(text, before, after,
+                                 ['--from', a, '--to', b, '--port', r.choice(['80', '8081'])])
                 total += n
                 if wrong:
                     result(f'seed-{seed}/{a}-{b}', False, wrong)
