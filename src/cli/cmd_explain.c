@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/explain_all.h"
 #include "cli/load.h"
 #include "cli/resolve.h"
 #include "cli/suggest.h"
@@ -364,120 +365,71 @@ static void begin_service(const struct run *r)
 	wr_out_list(o);
 }
 
-static void end_service(const struct run *r, size_t reached)
+static void end_service(const struct run *r, size_t reached, size_t backends)
 {
 	struct wr_out *o = r->out;
-	if (wr_out_format(o) == WR_TABLE) {
-		wr_out_printf(o, "%zu of %zu backend%s can be reached\n", reached,
-			      r->service->n_pods, r->service->n_pods == 1 ? "" : "s");
+	if (wr_out_format(o) != WR_TABLE) {
+		wr_out_end(o);
+		wr_out_key_uint(o, "reached", reached);
+		wr_out_end(o);
 		return;
 	}
-	wr_out_end(o);
-	wr_out_key_uint(o, "reached", reached);
-	wr_out_end(o);
+	if (backends)
+		wr_out_printf(o, "%zu of %zu backend%s can be reached\n", reached, backends,
+			      backends == 1 ? "" : "s");
+	else
+		wr_out_text(o, "it has no backends: connections fail, whatever the policies say\n");
+}
+
+static void no_backend(const struct run *r, const struct wr_pod *pod)
+{
+	if (wr_out_format(r->out) == WR_TABLE)
+		wr_out_printf(r->out, "%s/%s names no port \"%s\": it is no backend\n\n", pod->ns,
+			      pod->name, r->service_port->target_name);
 }
 
 static int explain_service(struct run *r, const struct wr_target *from)
 {
-	size_t reached = 0;
+	size_t reached = 0, backends = 0;
 	begin_service(r);
 	for (size_t i = 0; i < r->service->n_pods; i++) {
+		const struct wr_pod *pod = &r->l.world->pods[r->service->pods[i]];
 		struct way way = {.targets = {*from, {.pod = r->service->pods[i]}}};
-		way.port = wr_service_target(r->service_port,
-					     &r->l.world->pods[r->service->pods[i]]);
-		if (!way.port)
-			continue; /* without a port of that name it is no backend */
+		way.port = wr_service_target(r->service_port, pod);
+		if (!way.port) {
+			no_backend(r, pod);
+			continue;
+		}
 		int status = explain_one(r, &way);
 		if (status == WR_EXIT_ERROR)
 			return status;
+		backends++;
 		reached += status == WR_EXIT_OK;
 		if (wr_out_format(r->out) == WR_TABLE)
 			wr_out_text(r->out, "\n");
 	}
-	end_service(r, reached);
-	return reached && reached == r->service->n_pods ? WR_EXIT_OK : WR_EXIT_NO;
+	end_service(r, reached, backends);
+	return reached && reached == backends ? WR_EXIT_OK : WR_EXIT_NO;
 }
 
 /* ---- everybody who cannot ---- */
 
-/* The reason of the first direction that denies. */
-static const struct wr_reason *denial(const struct way *way)
-{
-	return &way->trace.reasons[way->trace.reasons[WR_INGRESS].allow ? WR_EGRESS : WR_INGRESS];
-}
-
-struct denied {
-	const char *name;
-	const struct wr_reason *reason;
-	const char *nearest;
-};
-
-static int by_reason(const void *pa, const void *pb)
-{
-	const struct denied *a = pa, *b = pb;
-	int c = strcmp(a->reason->text, b->reason->text);
-	return c ? c : strcmp(a->name, b->name);
-}
-
-static void write_denied(struct wr_out *o, const struct denied *all, size_t n)
-{
-	if (wr_out_format(o) != WR_TABLE) {
-		wr_out_list(o);
-		for (size_t i = 0; i < n; i++) {
-			wr_out_map(o);
-			wr_out_key_string(o, "from", all[i].name);
-			wr_out_key_string(o, "direction", directions[all[i].reason->dir]);
-			wr_out_key_string(o, "reason", all[i].reason->text);
-			wr_out_key_string(o, "nearestMiss", all[i].nearest);
-			wr_out_end(o);
-		}
-		wr_out_end(o);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (!i || strcmp(all[i].reason->text, all[i - 1].reason->text) != 0)
-			wr_out_printf(o, "%s%s%s%s: %s\n", i ? "\n" : "", wr_out_colour(o, WR_RED),
-				      directions[all[i].reason->dir], wr_out_colour(o, WR_PLAIN),
-				      all[i].reason->text);
-		wr_out_printf(o, "    %s%s%s\n", all[i].name,
-			      all[i].nearest ? "  nearest miss: " : "",
-			      all[i].nearest ? all[i].nearest : "");
-	}
-	if (!n)
-		wr_out_text(o, "every pod may reach it\n");
-}
-
 static int explain_all(struct run *r, const struct wr_target *to)
 {
-	const struct wr_world *w = r->l.world;
-	struct denied *all = wr_arena_array(r->l.arena, w->n_pods, sizeof(*all));
-	size_t n = 0;
-	if (!all)
-		return wr_fail(r->args, "out of memory");
-	for (uint32_t i = 0; i < w->n_pods; i++) {
-		char name[600];
-		struct way way = {.targets = {{.pod = i}, *to}};
-		if (i == to->pod || w->pods[i].completed)
-			continue;
-		int status = trace_way(r, &way);
-		if (status)
-			return status;
-		if (way.trace.allow)
-			continue;
-		const struct wr_reason *why = denial(&way);
-		wr_target_text(w, &way.targets[0], name, sizeof(name));
-		struct wr_reason *kept = wr_arena_alloc(r->l.arena, sizeof(*kept));
-		all[n].name = wr_arena_strdup(r->l.arena, name);
-		if (!all[n].name || !kept)
-			return wr_fail(r->args, "out of memory");
-		*kept = *why;
-		all[n].reason = kept;
-		all[n++].nearest = why->n_misses ? why->misses[0].text : NULL;
-	}
-	if (n)
-		qsort(all, n, sizeof(*all), by_reason);
-	write_denied(r->out, all, n);
-	return n ? WR_EXIT_NO : WR_EXIT_OK;
+	struct wr_all_question q = {.program = r->l.program,
+				    .to = *to,
+				    .service = r->service,
+				    .service_port = r->service_port,
+				    .proto = r->proto,
+				    .family = r->family};
+	struct way way = {.proto = r->proto};
+	if (to->pod == WR_NONE)
+		wr_side_ip(r->l.program, &to->ip, &way.sides[1]);
+	else if (!r->service && wr_side_pod(r->l.program, to->pod, 0, &way.sides[1]) < 0)
+		return wr_fail(r->args, "the destination has no address");
+	int status = r->service ? WR_EXIT_OK : parse_port(r, &way);
+	q.port = way.port;
+	return status ? status : wr_explain_all(r->args, &q, r->out);
 }
 
 /* ---- the question ---- */
@@ -495,7 +447,8 @@ static int find_to(struct run *r, const char *text, struct wr_target *to)
 	if (rc < 0)
 		return wr_fail(r->args, "%s", problem.text);
 	r->service = &r->l.world->services[service];
-	if (wr_service_port(r->service, wr_arg_string(r->args, "port"), &r->service_port,
+	if (wr_service_port(r->service, wr_arg_string(r->args, "port"),
+			    wr_arg_given(r->args, "protocol") ? r->proto : -1, &r->service_port,
 			    &problem) < 0)
 		return wr_fail(r->args, "%s", problem.text);
 	r->proto = r->service_port->proto;
@@ -520,10 +473,7 @@ static int answer(struct run *r)
 	if (status)
 		return status;
 	if (all)
-		return r->service ? wr_fail(r->args,
-					    "--all-denied-to takes a pod or an address, not a "
-					    "Service")
-				  : explain_all(r, &to);
+		return explain_all(r, &to);
 	if (wr_target_find(r->l.world, wr_arg_string(r->args, "from"), &from, &problem) < 0)
 		return wr_fail(r->args, "--from: %s", problem.text);
 	if (r->service)

@@ -58,6 +58,9 @@ const char *wr_target_text(const struct wr_world *w, const struct wr_target *t, 
 int wr_service_find(const struct wr_world *w, const char *text, uint32_t *out,
 		    struct wr_problem *problem);
 
-/* The port of a Service by number or name; text NULL: its only one. */
-int wr_service_port(const struct wr_service *s, const char *text,
+/*
+ * The port of a Service by number or name; text NULL: its only one. proto -1:
+ * any, TCP where both have the number.
+ */
+int wr_service_port(const struct wr_service *s, const char *text, int proto,
 		    const struct wr_service_port **out, struct wr_problem *problem);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/resolve.h"
@@ -66,23 +66,38 @@ int wr_service_find(const struct wr_world *w, const char *text, uint32_t *out,
 	return -ENOENT;
 }
 
-int wr_service_port(const struct wr_service *s, const char *text,
+static bool is_port(const struct wr_service_port *p, const char *text, int proto)
+{
+	char number[8];
+	snprintf(number, sizeof(number), "%u", p->port);
+	return (proto < 0 || p->proto == proto) &&
+	       (!text || (p->name && !strcmp(p->name, text)) || !strcmp(number, text));
+}
+
+int wr_service_port(const struct wr_service *s, const char *text, int proto,
 		    const struct wr_service_port **out, struct wr_problem *problem)
 {
 	const struct wr_service_object *o = &s->object->service;
-	if (!text && o->n_ports != 1) {
+	const struct wr_service_port *found = NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < o->n_ports; i++) {
+		if (!is_port(&o->ports[i], text, proto))
+			continue;
+		/* DNS has one number twice: TCP is what people mean who do not say */
+		if (!n++ || (text && found->proto != WR_TCP && o->ports[i].proto == WR_TCP))
+			found = &o->ports[i];
+	}
+	if (!text && n > 1) {
 		wr_problem_set(problem, "Service %s/%s has %zu ports: say which by --port", s->ns,
-			       s->name, o->n_ports);
+			       s->name, n);
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < o->n_ports; i++) {
-		const struct wr_service_port *p = &o->ports[i];
-		if (!text || (p->name && !strcmp(p->name, text)) ||
-		    strtoul(text, NULL, 10) == p->port) {
-			*out = p;
-			return 0;
-		}
+	if (!found) {
+		wr_problem_set(problem, "Service %s/%s has no port%s%s%s%s", s->ns, s->name,
+			       text ? " " : "", text ? text : "", proto < 0 ? "" : " of protocol ",
+			       proto < 0 ? "" : wr_proto_name((uint8_t)proto));
+		return -EINVAL;
 	}
-	wr_problem_set(problem, "Service %s/%s has no port %s", s->ns, s->name, text);
-	return -EINVAL;
+	*out = found;
+	return 0;
 }
