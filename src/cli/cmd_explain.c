@@ -23,6 +23,7 @@ struct way {
 	struct wr_side sides[2];
 	uint8_t proto;
 	uint16_t port;
+	uint8_t other; /* the family that has another verdict; 0: none */
 	struct wr_trace trace;
 	struct wr_suggestions suggestions;
 };
@@ -147,12 +148,40 @@ static void print_head(struct wr_out *o, const struct wr_world *w, const struct 
 	wr_out_text(o, "\n");
 }
 
+/* Ends that are not what the user may think. */
+static void print_notes(struct wr_out *o, const struct wr_world *w, const struct way *way)
+{
+	for (int i = 0; i < 2; i++) {
+		char name[600], ip[WR_IP_TEXT];
+		uint32_t pod = way->sides[i].pod;
+		if (pod == WR_NONE)
+			continue;
+		struct wr_target t = {.pod = pod};
+		wr_target_text(w, &t, name, sizeof(name));
+		if (way->targets[i].pod == WR_NONE)
+			wr_out_printf(o, "\nnote: %s is an address of %s\n",
+				      wr_ip_format(&way->targets[i].ip, ip), name);
+		if (w->pods[pod].completed)
+			wr_out_printf(o, "\nnote: %s is completed: it has no address any more\n",
+				      name);
+	}
+	if (way->other)
+		wr_out_printf(o,
+			      "\nnote: this is the verdict for %s; for %s it is %s "
+			      "(--family %s)\n",
+			      way->other == WR_IPV6 ? "IPv4" : "IPv6",
+			      way->other == WR_IPV6 ? "IPv6" : "IPv4",
+			      way->trace.allow ? "denied" : "allowed",
+			      way->other == WR_IPV6 ? "ipv6" : "ipv4");
+}
+
 static void print_way(const struct run *r, const struct way *way)
 {
 	struct wr_out *o = r->out;
 	print_head(o, r->l.world, way);
 	print_direction(o, r->l.world, way, WR_EGRESS);
 	print_direction(o, r->l.world, way, WR_INGRESS);
+	print_notes(o, r->l.world, way);
 	for (size_t i = 0; i < way->suggestions.n; i++)
 		print_suggestion(o, &way->suggestions, i);
 	if (wr_arg_flag(r->args, "suggest") && !way->trace.allow && !way->suggestions.n)
@@ -253,6 +282,13 @@ static void write_way(const struct run *r, const struct way *way)
 	if (wr_proto_has_ports(way->proto))
 		wr_out_key_uint(o, "port", way->port);
 	wr_out_key_string(o, "verdict", way->trace.allow ? "allow" : "deny");
+	if (way->other) {
+		wr_out_key(o, "otherFamily");
+		wr_out_map(o);
+		wr_out_key_string(o, "family", way->other == WR_IPV6 ? "ipv6" : "ipv4");
+		wr_out_key_string(o, "verdict", way->trace.allow ? "deny" : "allow");
+		wr_out_end(o);
+	}
 	write_direction(o, w, way, WR_EGRESS);
 	write_direction(o, w, way, WR_INGRESS);
 	if (wr_arg_flag(r->args, "suggest"))
@@ -285,6 +321,21 @@ static int parse_port(struct run *r, struct way *way)
 	return WR_EXIT_OK;
 }
 
+/* Whether the verdict is another by the other addresses of the two ends. */
+static bool differs(const struct run *r, const struct way *way, uint8_t family)
+{
+	struct wr_side sides[2];
+	struct wr_problem problem;
+	struct wr_verdict v;
+	uint8_t other;
+	if (!family || wr_target_sides(r->l.program, &way->targets[0], &way->targets[1], family,
+				       sides, &other, &problem) < 0)
+		return false;
+	wr_evaluate(r->l.program, &sides[0], &sides[1], wr_proto_of_family(r->proto, family),
+		    way->port, &v);
+	return v.allow != way->trace.allow;
+}
+
 /* Sides, protocol, port and trace; the port of a Service's backend is known already. */
 static int trace_way(struct run *r, struct way *way)
 {
@@ -296,10 +347,13 @@ static int trace_way(struct run *r, struct way *way)
 	uint8_t family = way->sides[0].family ? way->sides[0].family : way->sides[1].family;
 	way->proto = wr_proto_of_family(r->proto, family);
 	int status = way->port ? WR_EXIT_OK : parse_port(r, way);
-	if (!status && wr_trace(r->l.program, &way->sides[0], &way->sides[1], way->proto, way->port,
-				r->l.arena, &way->trace) < 0)
-		status = wr_fail(r->args, "out of memory");
-	return status;
+	if (status)
+		return status;
+	if (wr_trace(r->l.program, &way->sides[0], &way->sides[1], way->proto, way->port,
+		     r->l.arena, &way->trace) < 0)
+		return wr_fail(r->args, "out of memory");
+	way->other = differs(r, way, other) ? other : 0;
+	return WR_EXIT_OK;
 }
 
 static int suggest(struct run *r, struct way *way)

@@ -386,6 +386,22 @@ static const char *isolation_words(const struct connection *c, const struct wr_r
 	return list ? wr_arena_printf(a, "isolated by %s, and no rule allows it", list) : NULL;
 }
 
+/* Nobody decides: because no policy selects the subject, or because none can. */
+static const char *default_words(const struct connection *c, enum wr_direction dir,
+				 struct wr_arena *a)
+{
+	const struct wr_side *subject = dir == WR_EGRESS ? c->src : c->dst;
+	const char *end = dir == WR_EGRESS ? "source" : "destination";
+	if (subject->pod != WR_NONE && c->p->world->pods[subject->pod].host_network)
+		return wr_arena_printf(
+			a, "the %s is on its node's network, where policies do not select it", end);
+	if (subject->pod == WR_NONE)
+		return wr_arena_printf(a, "the %s is %s, and policies select pods only", end,
+				       subject->node != WR_NONE ? "a node" : "not a pod");
+	return wr_arena_printf(a, "no policy selects the %s for %s", end,
+			       dir == WR_EGRESS ? "egress" : "ingress");
+}
+
 int wr_reason_text(const struct connection *c, struct wr_arena *arena, struct wr_reason *out)
 {
 	const char *way = out->dir == WR_EGRESS ? "egress" : "ingress";
@@ -393,8 +409,7 @@ int wr_reason_text(const struct connection *c, struct wr_arena *arena, struct wr
 	const char *name;
 	switch (out->author.kind) {
 	case WR_BY_DEFAULT:
-		out->text = wr_arena_printf(arena, "no policy selects the %s for %s",
-					    out->dir == WR_EGRESS ? "source" : "destination", way);
+		out->text = default_words(c, out->dir, arena);
 		break;
 	case WR_BY_SELF:
 		out->text = wr_arena_printf(arena, "a pod may always reach itself");
