@@ -23,11 +23,12 @@ WR_DEFINE_CLEANUP(diff, struct wr_diff *, wr_diff_free)
 #define RULES_TRIED 3
 #define CANDIDATES_MAX (MISSES_TRIED + RULES_TRIED + 3)
 
-static const char new_file[] = "suggested";
+static const char new_file[] = "<suggestion>";
 
 struct candidate {
 	struct wr_suggestion s;
-	struct wr_edit edit; /* doc NULL: text is a document of its own */
+	struct wr_edit edit;            /* doc NULL: text is a document of its own */
+	const struct wr_object *policy; /* that is edited; NULL: a new one */
 };
 
 struct work {
@@ -88,7 +89,7 @@ static void add_edit(struct work *w, enum wr_direction dir, uint32_t policy,
 		     const struct wr_value *below, const char *what, const char *lines)
 {
 	const struct wr_object *o = world_of(w)->policies[policy].object;
-	struct candidate c = {.s = {.dir = dir, .what = what}};
+	struct candidate c = {.s = {.dir = dir, .what = what}, .policy = o};
 	if (!below || !o->doc || !*lines ||
 	    wr_edit_insert_below(o->doc, below, lines, w->y.arena, &c.edit) < 0)
 		return;
@@ -257,29 +258,61 @@ static bool is_isolating(const struct wr_program *p, uint32_t row)
 	return false;
 }
 
+static bool is_candidate(const struct wr_policy *p, const struct candidate *c)
+{
+	const struct wr_object *o = p->object;
+	if (!o || o->kind != WR_KIND_NETWORKPOLICY)
+		return false;
+	if (c->policy)
+		return !strcmp(p->ns, c->policy->meta.ns) && !strcmp(p->name, c->policy->meta.name);
+	return o->doc && !strcmp(o->doc->file, new_file) && p->isolates[c->s.dir];
+}
+
+/* The policy that a candidate changed or added, in the changed world; or WR_NONE. */
+static uint32_t changed_policy(const struct wr_world *now, const struct candidate *c)
+{
+	for (uint32_t i = 0; i < now->n_policies; i++)
+		if (is_candidate(&now->policies[i], c))
+			return i;
+	return WR_NONE;
+}
+
 /*
  * Whether a new policy selects pods that nothing isolated before: it would cut
  * them off from everybody else. Pods have the same numbers before and after.
  */
-static bool cuts_off(const struct work *w, const struct wr_program *changed)
+static bool cuts_off(const struct work *w, const struct wr_program *changed,
+		     const struct changes *c)
 {
-	const struct wr_world *now = wr_program_world(changed);
 	uint32_t n;
 	const struct wr_endpoint *e = wr_program_endpoints(w->l->program, &n);
-	for (uint32_t i = 0; i < now->n_policies; i++) {
-		const struct wr_policy *p = &now->policies[i];
-		if (!p->object || !p->object->doc || strcmp(p->object->doc->file, new_file) != 0)
+	for (int d = 0; d < 2; d++) {
+		if (!c->items[d] || c->items[d]->policy)
 			continue;
-		const struct wr_bitset *subject = wr_query_subject(changed, i);
-		for (uint32_t k = 0; k < n; k++) {
-			if (e[k].pod == WR_NONE || !wr_bitset_has(subject, e[k].pod))
-				continue;
-			for (int d = 0; d < 2; d++)
-				if (p->isolates[d] && !is_isolating(w->l->program, e[k].id.row[d]))
-					return true;
-		}
+		uint32_t policy = changed_policy(wr_program_world(changed), c->items[d]);
+		if (policy == WR_NONE)
+			return true;
+		const struct wr_bitset *subject = wr_query_subject(changed, policy);
+		for (uint32_t i = 0; i < n; i++)
+			if (e[i].pod != WR_NONE && wr_bitset_has(subject, e[i].pod) &&
+			    !is_isolating(w->l->program, e[i].id.row[d]))
+				return true;
 	}
 	return false;
+}
+
+/* What may differ: the connections of pods that the changed policies select. */
+static int compare(const struct wr_program *before, const struct wr_program *after,
+		   const struct changes *c, struct wr_diff **out)
+{
+	struct wr_conn_focus focus = {0};
+	for (int d = 0; d < 2; d++) {
+		uint32_t policy = c->items[d] ? changed_policy(wr_program_world(after), c->items[d])
+					      : WR_NONE;
+		if (policy != WR_NONE)
+			focus.pods[d] = wr_query_subject(after, policy);
+	}
+	return wr_diff_of(before, after, &focus, out);
 }
 
 /*
@@ -293,7 +326,7 @@ static int make(const struct work *w, const struct changes *c, struct wr_loaded 
 		return rc;
 	return !rc && out->program && !wr_diags_total(out->diags, WR_ERROR) &&
 	       out->world->n_pods == world_of(w)->n_pods && allows(w, out->program, c) &&
-	       !cuts_off(w, out->program);
+	       !cuts_off(w, out->program, c);
 }
 
 /* How many connections the changes open; SIZE_MAX: they cannot be made so. 0 or -ENOMEM. */
@@ -306,7 +339,7 @@ static int count_opened(const struct work *w, const struct changes *c, size_t *o
 	bool holds = rc > 0;
 	*out = SIZE_MAX;
 	if (holds)
-		rc = wr_diff_new(w->l->program, changed.program, &diff);
+		rc = compare(w->l->program, changed.program, c, &diff);
 	if (holds && !rc) {
 		size_t n;
 		const struct wr_change *all = wr_diff_changes(diff, &n);
@@ -345,11 +378,12 @@ static int choose(const struct work *w, enum wr_direction dir, struct changes *c
 /* ---- what is opened ---- */
 
 static int list_opened(struct work *w, const struct wr_program *before,
-		       const struct wr_program *after, struct wr_suggestion *s)
+		       const struct wr_program *after, const struct changes *c,
+		       struct wr_suggestion *s)
 {
 	WR_CLEANUP(diff)
 	struct wr_diff *diff = NULL;
-	int rc = wr_diff_new(before, after, &diff);
+	int rc = compare(before, after, c, &diff);
 	if (rc)
 		return rc;
 	const struct wr_change *all = wr_diff_changes(diff, &s->n_opened);
@@ -379,7 +413,7 @@ static int describe(struct work *w, const struct changes *c, struct wr_suggestio
 		*s = c->items[d]->s;
 		rc = make(w, &made, &steps[d]);
 		if (rc > 0)
-			rc = list_opened(w, before, steps[d].program, s);
+			rc = list_opened(w, before, steps[d].program, &made, s);
 		if (rc < 0)
 			break;
 		before = steps[d].program;

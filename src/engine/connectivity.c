@@ -47,8 +47,9 @@ struct member {
 struct builder {
 	struct wr_connectivity *c;
 	const struct wr_program *p;
-	WR_VEC(struct member) members; /* of one node contiguous */
-	uint32_t *first;               /* member of every node; n + 1 */
+	WR_VEC(struct member) members;     /* of one node contiguous */
+	uint32_t *first;                   /* member of every node; n + 1 */
+	const struct wr_conn_focus *focus; /* NULL: everybody */
 	bool six;
 };
 
@@ -396,13 +397,29 @@ static bool may_connect(const struct builder *b, uint32_t src, uint32_t dst)
 	return !to_range || b->members.items[b->first[dst]].told_by == WR_EGRESS;
 }
 
+/* For every node whether it is of the focus as a source, and as a destination; NULL: no memory. */
+static bool *focused_nodes(const struct builder *b, enum wr_direction dir)
+{
+	const struct wr_bitset *pods = b->focus ? b->focus->pods[dir] : NULL;
+	bool *in = wr_arena_array(b->c->arena, b->c->nodes.n, sizeof(*in));
+	for (size_t i = 0; in && i < b->members.n; i++) {
+		const struct member *m = &b->members.items[i];
+		if (!b->focus || (pods && m->pod != WR_NONE && wr_bitset_has(pods, m->pod)))
+			in[m->node] = true;
+	}
+	return in;
+}
+
 static int add_edges(struct builder *b)
 {
+	const bool *as_src = focused_nodes(b, WR_EGRESS), *as_dst = focused_nodes(b, WR_INGRESS);
+	if (!as_src || !as_dst)
+		return -ENOMEM;
 	uint32_t n = (uint32_t)b->c->nodes.n;
 	int rc = 0;
 	for (uint32_t s = 0; s < n && !rc; s++)
 		for (uint32_t d = 0; d < n && !rc; d++)
-			if (may_connect(b, s, d))
+			if ((as_src[s] || as_dst[d]) && may_connect(b, s, d))
 				rc = add_edge(b, s, d);
 	return rc;
 }
@@ -457,10 +474,16 @@ static int name_ports(struct wr_connectivity *c)
 
 int wr_connectivity_new(const struct wr_program *p, struct wr_connectivity **out)
 {
+	return wr_connectivity_of(p, NULL, out);
+}
+
+int wr_connectivity_of(const struct wr_program *p, const struct wr_conn_focus *focus,
+		       struct wr_connectivity **out)
+{
 	struct wr_connectivity *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	struct builder b = {.c = c, .p = p};
+	struct builder b = {.c = c, .p = p, .focus = focus};
 	uint32_t nothing;
 	c->arena = wr_arena_new();
 	c->ports_index = wr_map_new();

@@ -4,6 +4,7 @@
  * Connectivity: all allowed connections between workloads and address ranges
  * outside.
  */
+#include "base/bitset.h"
 #include "engine/program.h"
 
 struct wr_connectivity;
@@ -33,6 +34,17 @@ struct wr_key_range {
  * address. 0, -ENOMEM, -E2BIG.
  */
 int wr_connectivity_new(const struct wr_program *p, struct wr_connectivity **out);
+
+/*
+ * A part of them: connections whose source is a workload with a pod of the
+ * first set, or whose destination is one with a pod of the second. Sets are
+ * by enum wr_direction, over indices into world.pods; NULL: nobody.
+ */
+struct wr_conn_focus {
+	const struct wr_bitset *pods[2];
+};
+int wr_connectivity_of(const struct wr_program *p, const struct wr_conn_focus *focus,
+		       struct wr_connectivity **out);
 void wr_connectivity_free(struct wr_connectivity *c);
 
 const struct wr_conn_node *wr_connectivity_nodes(const struct wr_connectivity *c, uint32_t *n);

@@ -40,7 +40,8 @@ struct builder {
 	struct wr_diff *d;
 	const struct wr_program *p[2];
 	struct wr_connectivity *c[2];
-	struct wr_map *nodes[2]; /* workload's text to node */
+	const struct wr_conn_focus *focus; /* NULL: everybody */
+	struct wr_map *nodes[2];           /* workload's text to node */
 	stretches list;
 	/* the change that the last stretch made, to be continued */
 	struct wr_ip first, last;
@@ -500,7 +501,7 @@ static int build(struct builder *b)
 {
 	int rc = 0;
 	for (int s = 0; s < 2 && !rc; s++) {
-		rc = wr_connectivity_new(b->p[s], &b->c[s]);
+		rc = wr_connectivity_of(b->p[s], b->focus, &b->c[s]);
 		if (!rc)
 			rc = index_nodes(b, s);
 	}
@@ -518,10 +519,16 @@ static int build(struct builder *b)
 int wr_diff_new(const struct wr_program *before, const struct wr_program *after,
 		struct wr_diff **out)
 {
+	return wr_diff_of(before, after, NULL, out);
+}
+
+int wr_diff_of(const struct wr_program *before, const struct wr_program *after,
+	       const struct wr_conn_focus *focus, struct wr_diff **out)
+{
 	struct wr_diff *d = calloc(1, sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	struct builder b = {.d = d, .p = {before, after}};
+	struct builder b = {.d = d, .p = {before, after}, .focus = focus};
 	d->arena = wr_arena_new();
 	int rc = d->arena ? build(&b) : -ENOMEM;
 	for (int s = 0; s < 2; s++) {

@@ -25,6 +25,12 @@ struct wr_diff;
 /* Compares (both compiled for all nodes). 0, -ENOMEM, -E2BIG. */
 int wr_diff_new(const struct wr_program *before, const struct wr_program *after,
 		struct wr_diff **out);
+/*
+ * The same for a part of the connections, where both have the same pods: what a
+ * change of some policies changes, for the pods that they select.
+ */
+int wr_diff_of(const struct wr_program *before, const struct wr_program *after,
+	       const struct wr_conn_focus *focus, struct wr_diff **out);
 void wr_diff_free(struct wr_diff *d); /* takes NULL */
 
 /* Sorted by source and destination; workloads first, then ranges. */
