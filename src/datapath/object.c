@@ -16,7 +16,8 @@ static _Thread_local struct {
 	size_t n;
 } heard;
 
-static int listen_to_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int listen_to_libbpf(enum libbpf_print_level level,
+								  const char *fmt, va_list ap)
 {
 	if (level != LIBBPF_WARN)
 		return 0;

@@ -41,7 +41,8 @@ static const char *object_text(struct lint *l, const struct wr_object *o)
 			 o->meta.ns ? "/" : "", o->meta.name);
 }
 
-static const char *format(struct lint *l, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static const char *format(struct lint *l, const char *fmt,
+								va_list ap)
 {
 	const char *s = wr_arena_vprintf(l->arena, fmt, ap);
 	l->nomem |= !s;

@@ -27,7 +27,7 @@ static const struct test *const groups[] = {tests_verdicts, tests_packets, tests
 static int report_fd = -1;
 static char work_dir[] = "/tmp/wrdp-XXXXXX";
 
-static void tell(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void tell(const char *fmt, va_list ap)
 {
 	char text[1024];
 	int n = vsnprintf(text, sizeof(text), fmt, ap);
