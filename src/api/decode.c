@@ -260,30 +260,44 @@ static bool misspelt_policy(struct wr_decoder *d, const struct wr_value *v, cons
 	return true;
 }
 
-/* What a document that is not in a list says of itself, or what its list says of it. */
-struct type_meta {
-	const char *api, *kind;
-};
+/* No kind where only network policies and their like are: nobody would take it. */
+static bool missing_kind(struct wr_decoder *d, const struct wr_value *v, const char *api)
+{
+	struct wr_path path = WR_KEY(NULL, "kind");
+	const struct wr_value *kind = wr_value_get(v, "kind");
+	if (!api || !in_networking(api))
+		return false;
+	if (wr_dec_absent(kind))
+		wr_dec_error(d,
+			     kind   ? kind->mark
+			     : v->n ? v->fields[0].mark
+				    : v->mark,
+			     &path, "an object of %.200s must say its kind", api);
+	else
+		wr_dec_string(d, &path, kind);
+	wr_diag_advise(d->diags, "write kind: NetworkPolicy");
+	return true;
+}
 
-static bool inherited_or_metadata(const struct wr_value *v, const struct type_meta *list)
+static bool inherited_or_metadata(const struct wr_value *v, const struct wr_list_type *list)
 {
 	const struct wr_value *meta = wr_value_get(v, "metadata");
 	return list || (meta && meta->type == WR_MAP);
 }
 
 static int decode_item(struct wr_decoder *d, struct sink *s, const struct wr_value *v,
-		       const struct type_meta *list, struct wr_object **out)
+		       const struct wr_list_type *list, struct wr_object **out)
 {
 	const char *kind_text = text_of(v, "kind"), *api = text_of(v, "apiVersion");
 	if (!kind_text && list)
 		kind_text = list->kind;
 	if (!api && list)
 		api = list->api;
-	if (!kind_text)
-		return skip(d, s, "(no kind)", NULL);
-	int kind = kind_of(kind_text);
 	d->failed = false;
 	d->object = NULL;
+	if (!kind_text)
+		return missing_kind(d, v, api) ? 0 : skip(d, s, "(no kind)", NULL);
+	int kind = kind_of(kind_text);
 	if (kind < 0) {
 		if (api && misspelt_policy(d, v, api, kind_text))
 			return 0;
@@ -310,41 +324,35 @@ static int decode_item(struct wr_decoder *d, struct sink *s, const struct wr_val
 	return o && s ? keep(d, s, o) : 0;
 }
 
-/*
- * True for List and the typed lists: PodList of v1 and so on. In type the
- * kind and apiVersion of items that do not say their own (List: NULL).
- */
-static bool is_list(struct wr_decoder *d, const struct wr_value *v, struct type_meta *type)
+bool wr_decode_is_list(const struct wr_value *value, struct wr_list_type *out)
 {
-	const char *kind = text_of(v, "kind");
-	const struct wr_value *items = wr_value_get(v, "items");
+	const char *kind = text_of(value, "kind");
+	const struct wr_value *items = wr_value_get(value, "items");
 	size_t n = kind ? strlen(kind) : 0;
 	if (n < 4 || strcmp(kind + n - 4, "List") != 0)
 		return false;
 	if (n > 4 && !(items && (items->type == WR_LIST || items->type == WR_NULL)))
 		return false;
-	type->api = n > 4 ? text_of(v, "apiVersion") : NULL;
-	type->kind = n > 4 ? wr_arena_strndup(d->arena, kind, n - 4) : NULL;
-	d->nomem |= n > 4 && !type->kind;
+	*out = (struct wr_list_type){.api = n > 4 ? text_of(value, "apiVersion") : NULL};
+	if (n - 4 < sizeof(out->kind))
+		memcpy(out->kind, kind, n - 4);
 	return true;
 }
 
 static int decode_tree(struct wr_decoder *d, struct sink *s, const struct wr_value *v,
-		       const struct type_meta *list)
+		       const struct wr_list_type *list)
 {
-	struct type_meta type = {NULL, NULL};
+	struct wr_list_type type;
 	if (v->type != WR_MAP)
 		return skip(d, s, "(no object)", NULL);
-	if (!is_list(d, v, &type))
+	if (!wr_decode_is_list(v, &type))
 		return decode_item(d, s, v, list, NULL);
-	if (d->nomem)
-		return -ENOMEM;
 	struct wr_path path = WR_KEY(NULL, "items");
 	d->object = NULL;
 	const struct wr_value *items = wr_dec_list(d, &path, wr_value_get(v, "items"));
 	/* the depth is that of the tree, which the reader has bounded */
 	for (size_t i = 0; items && i < items->n; i++) {
-		int rc = decode_tree(d, s, items->items[i], type.kind ? &type : NULL);
+		int rc = decode_tree(d, s, items->items[i], *type.kind ? &type : NULL);
 		if (rc < 0)
 			return rc;
 	}
@@ -404,19 +412,28 @@ int wr_decode(const struct wr_input *in, struct wr_arena *arena, struct wr_diags
 	return wr_decode_with(in, NULL, arena, diags, out);
 }
 
-int wr_decode_value(const struct wr_value *value, const struct wr_decode_opts *opts,
-		    struct wr_arena *arena, struct wr_diags *diags, struct wr_object **out)
+int wr_decode_item(const struct wr_value *value, const struct wr_list_type *list,
+		   const struct wr_decode_opts *opts, struct wr_arena *arena,
+		   struct wr_diags *diags, struct wr_object **out)
 {
 	struct wr_decoder d = {.arena = arena, .diags = diags};
 	struct wr_object *o = NULL;
 	if (opts)
 		d.opts = *opts;
 	size_t errors = wr_diags_total(diags, WR_ERROR);
-	int rc = value->type == WR_MAP ? decode_item(&d, NULL, value, NULL, &o) : 0;
+	if (list && !*list->kind)
+		list = NULL;
+	int rc = value->type == WR_MAP ? decode_item(&d, NULL, value, list, &o) : 0;
 	if (rc < 0)
 		return rc;
 	if (wr_diags_total(diags, WR_ERROR) > errors)
 		return -EINVAL;
 	*out = o;
 	return 0;
+}
+
+int wr_decode_value(const struct wr_value *value, const struct wr_decode_opts *opts,
+		    struct wr_arena *arena, struct wr_diags *diags, struct wr_object **out)
+{
+	return wr_decode_item(value, NULL, opts, arena, diags, out);
 }

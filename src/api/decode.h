@@ -16,7 +16,7 @@ struct wr_objects {
 	struct wr_skipped {
 		const char *kind;
 		size_t count;
-	} *skipped;
+	} * skipped;
 	size_t n_skipped;
 };
 
@@ -43,9 +43,24 @@ int wr_decode(const struct wr_input *in, struct wr_arena *arena, struct wr_diags
 int wr_decode_with(const struct wr_input *in, const struct wr_decode_opts *opts,
 		   struct wr_arena *arena, struct wr_diags *diags, struct wr_objects *out);
 
+/* What a typed list (NetworkPolicyList) says of items that do not say it themselves. */
+struct wr_list_type {
+	const char *api; /* points into the list's tree, or NULL */
+	char kind[64];   /* "": the items must say it */
+};
+
+/* True for List and the typed lists, which is then described in *out. */
+bool wr_decode_is_list(const struct wr_value *value, struct wr_list_type *out);
+
 /*
  * Decodes one value tree, without a document: a watch event's object or a test's.
+ * list: what wr_decode_is_list() told of the list that it is an item of, or NULL.
  * *out is NULL when the kind is one that is skipped. 0, -EINVAL, -ENOMEM as above.
  */
+int wr_decode_item(const struct wr_value *value, const struct wr_list_type *list,
+		   const struct wr_decode_opts *opts, struct wr_arena *arena,
+		   struct wr_diags *diags, struct wr_object **out);
+
+/* The same of a value that stands by itself. */
 int wr_decode_value(const struct wr_value *value, const struct wr_decode_opts *opts,
 		    struct wr_arena *arena, struct wr_diags *diags, struct wr_object **out);

@@ -246,7 +246,8 @@ void wr_dec_meta_strict(struct wr_decoder *d, const struct wr_value *v, struct w
 		wr_dec_fields(d, &path, m, &meta_shape);
 		check_server_fields(d, &path, m);
 	}
-	check_names(d, &path, m, o);
+	if (m || wr_dec_absent(wr_value_get(v, "metadata")))
+		check_names(d, &path, m, o);
 	const struct wr_value *labels = wr_value_get(m, "labels");
 	if (labels && labels->type == WR_MAP)
 		wr_dec_duplicates(d, &at_labels, labels);

@@ -26,8 +26,9 @@ struct run {
 	const struct wr_args *args;
 	struct wr_decode_opts opts;
 	struct wr_input *in;
-	struct wr_arena *arena; /* of the object in hand */
-	struct wr_map *names;   /* "kind/namespace/name" to line */
+	struct wr_arena *arena;          /* of the object in hand */
+	struct wr_map *names;            /* "kind/namespace/name" to the value of metadata.name */
+	const struct wr_list_type *list; /* that the object in hand is an item of, or NULL */
 	struct wr_out *out;
 	struct wr_records records;
 	size_t count[3]; /* by enum answer */
@@ -116,7 +117,8 @@ static void write_object(struct run *r, const struct wr_value *v, struct wr_mark
 	wr_out_map(o);
 	wr_out_key_string(o, "file", mark.file);
 	wr_out_key_uint(o, "line", mark.line);
-	wr_out_key_string(o, "kind", text_of(v, "kind"));
+	const char *kind = text_of(v, "kind");
+	wr_out_key_string(o, "kind", !kind && r->list && *r->list->kind ? r->list->kind : kind);
 	wr_out_key_string(o, "name", text_of(meta, "name"));
 	wr_out_key_string(o, "namespace", text_of(meta, "namespace"));
 	wr_out_key(o, "accepted");
@@ -148,20 +150,23 @@ static void put(struct run *r, const struct wr_value *v, struct wr_mark mark, en
 /* No server refuses it, but of two objects with one name only the later one stays. */
 static void note_twice(struct run *r, const struct wr_object *o, struct wr_diags *diags)
 {
-	const char *name = text_of(wr_value_get(o->value, "metadata"), "name");
+	const struct wr_value *value = wr_value_get(wr_value_get(o->value, "metadata"), "name");
+	const char *name = value && value->type == WR_STRING ? value->text : NULL;
 	if (!name || !*name)
 		return;
 	const char *key = wr_arena_printf(r->arena, "%d/%s/%s", (int)o->kind,
 					  o->meta.ns ? o->meta.ns : "", name);
 	bool created;
-	uint64_t *line = key ? wr_map_slot(r->names, key, strlen(key), o->meta.mark.line, &created)
+	uint64_t *slot = key ? wr_map_slot(r->names, key, strlen(key), (uintptr_t)value, &created)
 			     : NULL;
-	r->nomem |= !line;
-	if (!line || created)
+	r->nomem |= !slot;
+	if (!slot || created)
 		return;
+	const struct wr_value *first = (const struct wr_value *)(uintptr_t)*slot;
 	wr_diag_add(diags, WR_NOTE, o->meta.mark, NULL, "metadata.name",
-		    "%s %s is defined before, in line %u of this or another file",
-		    wr_kind_name(o->kind), name, (unsigned)*line);
+		    "%s %s%s%s is already defined at %s:%u", wr_kind_name(o->kind),
+		    o->meta.ns ? o->meta.ns : "", o->meta.ns ? "/" : "", name,
+		    first->mark.file ? first->mark.file : "", first->mark.line);
 	wr_diag_advise(diags, "kubectl would keep the last one only: rename or remove one");
 }
 
@@ -170,7 +175,7 @@ static void check_object(struct run *r, const struct wr_value *v, struct wr_mark
 	struct wr_diags *diags = wr_diags_new();
 	struct wr_object *o = NULL;
 	wr_arena_reset(r->arena);
-	int rc = diags ? wr_decode_value(v, &r->opts, r->arena, diags, &o) : -1;
+	int rc = diags ? wr_decode_item(v, r->list, &r->opts, r->arena, diags, &o) : -1;
 	if (!diags || (rc && !wr_diags_total(diags, WR_ERROR))) {
 		r->nomem = true;
 	} else {
@@ -185,22 +190,36 @@ static void check_object(struct run *r, const struct wr_value *v, struct wr_mark
 	wr_diags_free(diags);
 }
 
-static bool is_list(const struct wr_value *v)
+/* A list of something else than items: nothing in it can be judged. */
+static void refuse_list(struct run *r, const struct wr_value *v, struct wr_mark mark,
+			const struct wr_value *items)
 {
-	const char *kind = text_of(v, "kind");
-	const struct wr_value *items = wr_value_get(v, "items");
-	return kind && !strcmp(kind, "List") && items && items->type == WR_LIST;
+	struct wr_diags *diags = wr_diags_new();
+	r->nomem |= !diags;
+	if (!diags)
+		return;
+	wr_diag_add(diags, WR_ERROR, items->mark, NULL, "items", "must be a list, found %s",
+		    wr_type_name(items->type));
+	wr_diag_advise(diags, "items holds the objects, each with \"- \" before its first field");
+	put(r, v, mark, REFUSED, diags);
+	wr_diags_free(diags);
 }
 
 static void check_value(struct run *r, const struct wr_value *v, struct wr_mark mark)
 {
-	if (!is_list(v)) {
+	struct wr_list_type type;
+	if (!wr_decode_is_list(v, &type)) {
 		check_object(r, v, mark);
 		return;
 	}
+	const struct wr_list_type *outer = r->list;
 	const struct wr_value *items = wr_value_get(v, "items");
-	for (size_t i = 0; i < items->n && !r->nomem; i++)
+	if (items && items->type != WR_LIST && items->type != WR_NULL)
+		refuse_list(r, v, mark, items);
+	r->list = &type;
+	for (size_t i = 0; items && items->type == WR_LIST && i < items->n && !r->nomem; i++)
 		check_value(r, items->items[i], items->items[i]->mark);
+	r->list = outer;
 }
 
 /* A stream that is no YAML or JSON: one record for each place where reading stopped. */

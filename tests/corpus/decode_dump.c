@@ -170,19 +170,27 @@ static void put_text_field(const char *name, const struct wr_value *map, const c
 	put_string(v && v->type == WR_STRING ? v->text : NULL);
 }
 
+static void put_type_field(const char *key, const struct wr_value *map, const char *inherited)
+{
+	const struct wr_value *v = wr_value_get(map, key);
+	printf("\"%s\": ", key);
+	put_string(v && v->type == WR_STRING ? v->text : inherited);
+}
+
 /* One object, decoded by itself. accepted: null where the kind is not one that weir reads. */
-static int put_object(const struct wr_value *v, uint32_t line, bool first)
+static int put_object(const struct wr_value *v, const struct wr_list_type *list, uint32_t line,
+		      bool first)
 {
 	static const struct wr_decode_opts strict = {.strict_cidrs = true};
 	struct wr_arena *arena = wr_arena_new();
 	struct wr_diags *diags = wr_diags_new();
 	struct wr_object *o = NULL;
-	int rc = arena && diags ? wr_decode_value(v, &strict, arena, diags, &o) : -ENOMEM;
+	int rc = arena && diags ? wr_decode_item(v, list, &strict, arena, diags, &o) : -ENOMEM;
 	if (rc != -ENOMEM) {
 		printf("%s{\"line\": %u, ", first ? "" : ", ", line);
-		put_text_field("apiVersion", v, "apiVersion");
+		put_type_field("apiVersion", v, list ? list->api : NULL);
 		fputs(", ", stdout);
-		put_text_field("kind", v, "kind");
+		put_type_field("kind", v, list && *list->kind ? list->kind : NULL);
 		fputs(", ", stdout);
 		put_text_field("name", wr_value_get(v, "metadata"), "name");
 		printf(", \"accepted\": %s", rc ? "false" : o ? "true" : "null");
@@ -198,15 +206,19 @@ static int put_object(const struct wr_value *v, uint32_t line, bool first)
 	return rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int put_document(const struct wr_document *doc, bool first)
+static int put_tree(const struct wr_value *v, const struct wr_list_type *list, uint32_t line,
+		    bool *first)
 {
-	const struct wr_value *kind = wr_value_get(doc->root, "kind");
-	const struct wr_value *items = wr_value_get(doc->root, "items");
-	bool list = kind && kind->type == WR_STRING && !strcmp(kind->text, "List") && items &&
-		    items->type == WR_LIST;
-	int rc = list ? 0 : put_object(doc->root, doc->first_line, first);
-	for (size_t i = 0; list && i < items->n && !rc; i++)
-		rc = put_object(items->items[i], doc->first_line, first && !i);
+	struct wr_list_type type;
+	if (!wr_decode_is_list(v, &type)) {
+		int rc = put_object(v, list, line, *first);
+		*first = false;
+		return rc;
+	}
+	const struct wr_value *items = wr_value_get(v, "items");
+	int rc = 0;
+	for (size_t i = 0; items && items->type == WR_LIST && i < items->n && !rc; i++)
+		rc = put_tree(items->items[i], &type, line, first);
 	return rc;
 }
 
@@ -214,6 +226,7 @@ static int put_file(const char *path)
 {
 	struct wr_input *in = wr_input_new(NULL);
 	struct wr_diags *diags = wr_diags_new();
+	bool first = true;
 	int rc = in && diags ? wr_input_path(in, path, diags) : -ENOMEM;
 	if (rc != -ENOMEM) {
 		rc = 0;
@@ -222,7 +235,8 @@ static int put_file(const char *path)
 		put_diags("unreadable", diags, DECODE_ERRORS);
 		fputs(", \"objects\": [", stdout);
 		for (size_t i = 0; i < wr_input_count(in) && !rc; i++)
-			rc = put_document(wr_input_at(in, i), !i);
+			rc = put_tree(wr_input_at(in, i)->root, NULL,
+				      wr_input_at(in, i)->first_line, &first);
 		fputs("]}\n", stdout);
 	}
 	wr_diags_free(diags);

@@ -111,6 +111,11 @@ static void wrong_kinds_and_versions_are_errors(void **state)
 		{"apiVersion: networkng.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\n",
 		 NULL, "no kind \"NetworkPolicy\" in apiVersion \"networkng.k8s.io/v1\"",
 		 "networking.k8s.io/v1"},
+		{"apiVersion: networking.k8s.io/v1\nmetadata: {name: a}\n", "kind",
+		 "an object of networking.k8s.io/v1 must say its kind", "write kind: NetworkPolicy",
+		 1, 1},
+		{"apiVersion: networking.k8s.io/v1\nkind: [a]\n", "kind",
+		 "must be a string, found list", "write kind: NetworkPolicy", 2, 7},
 		{"kind: NetworkPolicy\nmetadata: {name: a}\n", "apiVersion",
 		 "a NetworkPolicy must say its apiVersion", "networking.k8s.io/v1", 1, 1},
 		{"apiVersion: v1\nkind: Deployment\nmetadata: {name: a}\n", "apiVersion",
@@ -182,6 +187,40 @@ static void one_value_by_itself(void **state)
 }
 
 /* Work per object must not grow with their number. */
+static void an_item_inherits_from_its_list(void **state)
+{
+	struct fixture f;
+	struct wr_object *o = NULL;
+	struct wr_list_type type;
+	(void)state;
+	fixture_decode(&f,
+		       "apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}]\n---\n"
+		       "kind: List\nitems: [{metadata: {name: a}}]\n---\n"
+		       "kind: PodList\nitems: {}\n---\n"
+		       "apiVersion: v1\nkind: "
+		       "AKindWithANameThatIsLongerThanThatOfAnyOtherKindWhichThereIsToday_List\n"
+		       "items: []\n",
+		       true);
+	const struct wr_value *root = wr_input_at(f.in, 0)->root;
+	const struct wr_value *item = wr_value_get(root, "items")->items[0];
+	assert_true(wr_decode_is_list(root, &type));
+	assert_string_equal(type.kind, "Pod");
+	assert_string_equal(type.api, "v1");
+	assert_int_equal(wr_decode_item(item, &type, NULL, f.arena, f.diags, &o), 0);
+	assert_non_null(o);
+	assert_int_equal(o->kind, WR_KIND_POD);
+	assert_true(wr_decode_is_list(wr_input_at(f.in, 1)->root, &type));
+	assert_string_equal(type.kind, "");
+	assert_null(type.api);
+	assert_int_equal(wr_decode_item(item, &type, NULL, f.arena, f.diags, &o), 0);
+	assert_null(o);
+	assert_false(wr_decode_is_list(wr_input_at(f.in, 2)->root, &type));
+	assert_false(wr_decode_is_list(item, &type));
+	assert_true(wr_decode_is_list(wr_input_at(f.in, 3)->root, &type));
+	assert_string_equal(type.kind, "");
+	fixture_down(&f);
+}
+
 static void many_objects(void **state)
 {
 	enum { N = 20000 };
@@ -218,6 +257,7 @@ int main(void)
 		cmocka_unit_test(a_kind_without_api_version),
 		cmocka_unit_test(a_second_object_of_one_name_is_an_error),
 		cmocka_unit_test(one_value_by_itself),
+		cmocka_unit_test(an_item_inherits_from_its_list),
 		cmocka_unit_test(many_objects),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
