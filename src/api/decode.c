@@ -21,6 +21,7 @@
  */
 
 #define NP_API "networking.k8s.io/v1"
+#define CP_GROUP "policy.networking.k8s.io"
 
 WR_DEFINE_CLEANUP(map, struct wr_map *, wr_map_free)
 
@@ -59,6 +60,9 @@ static const struct {
 	{WR_KIND_CRONJOB, "batch/v2alpha1"},
 	{WR_KIND_NETWORKPOLICY, NP_API},
 	{WR_KIND_INGRESS, "networking.k8s.io/v1"},
+	{WR_KIND_CLUSTERNETWORKPOLICY, CP_GROUP "/v1alpha2"},
+	{WR_KIND_ADMINNETWORKPOLICY, CP_GROUP "/v1alpha1"},
+	{WR_KIND_BASELINEADMINNETWORKPOLICY, CP_GROUP "/v1alpha1"},
 };
 #define N_APIS (sizeof(apis) / sizeof(apis[0]))
 
@@ -93,16 +97,31 @@ static const char *text_of(const struct wr_value *map, const char *key)
 	return v && v->type == WR_STRING ? v->text : NULL;
 }
 
+bool wr_decode_is_field_error(const struct wr_diag *d)
+{
+	static const char *const types[] = {"Invalid value",  "Required value", "Unsupported value",
+					    "Forbidden",      "Too long",       "Too many",
+					    "Duplicate value"};
+	for (size_t i = 0; d->severity == WR_ERROR && i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strncmp(d->message, types[i], strlen(types[i])))
+			return true;
+	return false;
+}
+
 static struct wr_mark mark_of(const struct wr_value *map, const char *key)
 {
 	const struct wr_value *v = wr_value_get(map, key);
 	return v ? v->mark : map->mark;
 }
 
-/* Groups of Kubernetes itself that hold, or held, kinds that weir reads. */
+/*
+ * Groups of Kubernetes itself that hold, or held, kinds that weir reads. Others
+ * have a ClusterNetworkPolicy of their own, which is not ours.
+ */
 static bool is_builtin_api(const char *api)
 {
-	static const char *const groups[] = {"apps", "batch", "extensions", "networking.k8s.io"};
+	static const char *const groups[] = {"apps", "batch", "extensions", "networking.k8s.io",
+					     CP_GROUP};
 	size_t n = strcspn(api, "/");
 	if (!api[n])
 		return true; /* "v1" and the like: the core group */
@@ -118,10 +137,16 @@ static bool in_networking(const char *api)
 	return !strncmp(api, "networking.k8s.io", n) && (!api[n] || api[n] == '/');
 }
 
-/* "networkng.k8s.io/v1": a group that was meant to be ours. */
-static bool looks_like_networking(const char *api)
+static bool in_cluster_policy_group(const char *api)
 {
-	return wr_typo_distance(api, NP_API) <= 3;
+	size_t n = strlen(CP_GROUP);
+	return !strncmp(api, CP_GROUP, n) && (!api[n] || api[n] == '/');
+}
+
+/* "networkng.k8s.io/v1": a group that was meant to be ours. */
+static bool looks_like_ours(const char *api, enum wr_kind kind)
+{
+	return wr_kind_is_policy(kind) && wr_typo_distance(api, current_api(kind)) <= 3;
 }
 
 static int skip(struct wr_decoder *d, struct sink *s, const char *kind, const char *api)
@@ -156,6 +181,10 @@ static void decode_kind(struct wr_decoder *d, const struct wr_value *v, struct w
 {
 	if (o->kind == WR_KIND_NETWORKPOLICY) {
 		wr_dec_networkpolicy(d, v, o);
+		return;
+	}
+	if (wr_kind_is_cluster_policy(o->kind)) {
+		wr_dec_cluster_policy(d, v, o);
 		return;
 	}
 	wr_dec_meta(d, v, o);
@@ -240,23 +269,44 @@ static void missing_api(struct wr_decoder *d, const struct wr_value *v, enum wr_
 {
 	struct wr_path path = WR_KEY(NULL, "apiVersion");
 	struct wr_mark mark = v->n ? v->fields[0].mark : v->mark;
-	if (kind == WR_KIND_NETWORKPOLICY)
-		wr_dec_error(d, mark, &path, "a NetworkPolicy must say its apiVersion");
+	if (wr_kind_is_policy(kind))
+		wr_dec_error(d, mark, &path, "a %s must say its apiVersion", wr_kind_name(kind));
 	else
 		wr_dec_warning(d, mark, &path, "apiVersion is not set; kubectl refuses this");
 	wr_diag_advise(d->diags, "write apiVersion: %s", current_api(kind));
 }
 
-/* A kind of networking.k8s.io that is almost NetworkPolicy. True when it was one. */
+/* The policy kind of an apiVersion's group that a name is almost; NULL: none. */
+static const char *meant_policy(const char *api, const char *kind)
+{
+	const char *best = NULL;
+	unsigned least = 5;
+	if (in_networking(api))
+		return wr_typo_distance(kind, "NetworkPolicy") < least ? "NetworkPolicy" : NULL;
+	for (int k = 0; in_cluster_policy_group(api) && k < WR_KIND_COUNT; k++) {
+		const char *name = wr_kind_name((enum wr_kind)k);
+		unsigned distance = wr_kind_is_cluster_policy((enum wr_kind)k)
+					    ? wr_typo_distance(kind, name)
+					    : least;
+		if (distance < least) {
+			least = distance;
+			best = name;
+		}
+	}
+	return best;
+}
+
+/* A kind that is almost one of the policies of its group. True when it was one. */
 static bool misspelt_policy(struct wr_decoder *d, const struct wr_value *v, const char *api,
 			    const char *kind)
 {
 	struct wr_path path = WR_KEY(NULL, "kind");
-	if (!in_networking(api) || wr_typo_distance(kind, "NetworkPolicy") > 4)
+	const char *meant = meant_policy(api, kind);
+	if (!meant)
 		return false;
 	wr_dec_error(d, mark_of(v, "kind"), &path, "no kind \"%.200s\" in apiVersion \"%.200s\"",
 		     kind, api);
-	wr_diag_advise(d->diags, "did you mean \"NetworkPolicy\"?");
+	wr_diag_advise(d->diags, "did you mean \"%s\"?", meant);
 	return true;
 }
 
@@ -303,12 +353,12 @@ static int decode_item(struct wr_decoder *d, struct sink *s, const struct wr_val
 			return 0;
 		return skip(d, s, kind_text, NULL);
 	}
-	if (!api && !inherited_or_metadata(v, list) && kind != WR_KIND_NETWORKPOLICY)
+	if (!api && !inherited_or_metadata(v, list) && !wr_kind_is_policy((enum wr_kind)kind))
 		return skip(d, s, "(no object)", NULL);
 	/* an Ingress of an older version has another shape, and decides no verdict */
 	if (api && !serves(api, (enum wr_kind)kind) &&
 	    (!is_builtin_api(api) || kind == WR_KIND_INGRESS) &&
-	    !(kind == WR_KIND_NETWORKPOLICY && looks_like_networking(api)))
+	    !looks_like_ours(api, (enum wr_kind)kind))
 		return skip(d, s, kind_text, api);
 
 	name_object(d, v, (enum wr_kind)kind);

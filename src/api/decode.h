@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Value trees to objects: NetworkPolicy strictly (unknown, duplicate and
+ * Value trees to objects: policies strictly (unknown, duplicate and
  * misplaced fields, wrong types and values are errors, validated with the API
  * server's own messages), every other kind tolerantly (what weir does not need
  * is not looked at; what it needs and cannot read is an error).
@@ -27,6 +27,12 @@ struct wr_decode_opts {
 	 * they are errors, as they are for a new object on a current API server.
 	 */
 	bool strict_cidrs;
+	/*
+	 * What an API server takes although nobody can read it (a selector of a
+	 * cluster-wide policy with an operator that does not exist) is a note, and
+	 * no warning or error: to judge as the server does, not to enforce.
+	 */
+	bool as_api_server;
 };
 
 /*
@@ -42,6 +48,12 @@ int wr_decode(const struct wr_input *in, struct wr_arena *arena, struct wr_diags
 /* The same with options; opts NULL: the defaults. */
 int wr_decode_with(const struct wr_input *in, const struct wr_decode_opts *opts,
 		   struct wr_arena *arena, struct wr_diags *diags, struct wr_objects *out);
+
+/*
+ * Whether a record is an error in the server's own form ("Required value: ..."),
+ * of an object that it could decode; other errors are of decoding.
+ */
+bool wr_decode_is_field_error(const struct wr_diag *d);
 
 /* What a typed list (NetworkPolicyList) says of items that do not say it themselves. */
 struct wr_list_type {

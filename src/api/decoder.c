@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_TEXT 1024
 #define MESSAGE_TEXT 4096
 
 /* Appends the links from the top down; a path that is too long ends in "...". */
@@ -25,13 +24,20 @@ static size_t path_text(const struct wr_path *path, char *buf, size_t size)
 	return size - 1;
 }
 
+const char *wr_dec_path_text(const struct wr_path *path, char buf[WR_PATH_TEXT])
+{
+	buf[0] = '\0';
+	path_text(path, buf, WR_PATH_TEXT);
+	return buf;
+}
+
 __attribute__((format(printf, 5, 0), nonnull(5))) static void report(struct wr_decoder *d,
 								     enum wr_severity severity,
 								     struct wr_mark mark,
 								     const struct wr_path *path,
 								     const char *fmt, va_list ap)
 {
-	char where[PATH_TEXT], message[MESSAGE_TEXT];
+	char where[WR_PATH_TEXT], message[MESSAGE_TEXT];
 	where[0] = message[0] = '\0';
 	/* past the bound a record is only counted: no work for its text */
 	if (wr_diags_count(d->diags) < WR_DIAG_MAX) {
@@ -58,6 +64,15 @@ void wr_dec_warning(struct wr_decoder *d, struct wr_mark mark, const struct wr_p
 	va_list ap;
 	va_start(ap, fmt);
 	report(d, WR_WARNING, mark, path, fmt, ap);
+	va_end(ap);
+}
+
+void wr_dec_note(struct wr_decoder *d, struct wr_mark mark, const struct wr_path *path,
+		 const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	report(d, WR_NOTE, mark, path, fmt, ap);
 	va_end(ap);
 }
 

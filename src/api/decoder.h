@@ -31,11 +31,17 @@ struct wr_path {
 #define WR_KEY(parent, name) ((struct wr_path){(parent), (name), 0})
 #define WR_INDEX(parent, i) ((struct wr_path){(parent), NULL, (i)})
 
-/* An error or a warning at a mark; the path's text is made here (path NULL: none). */
+/* A path's text, "spec.ingress[0].from"; one that is too long ends in "...". Returns buf. */
+#define WR_PATH_TEXT 1024
+const char *wr_dec_path_text(const struct wr_path *path, char buf[WR_PATH_TEXT]);
+
+/* An error, a warning or a note at a mark; the path's text is made here (path NULL: none). */
 void wr_dec_error(struct wr_decoder *d, struct wr_mark mark, const struct wr_path *path,
 		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void wr_dec_warning(struct wr_decoder *d, struct wr_mark mark, const struct wr_path *path,
 		    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void wr_dec_note(struct wr_decoder *d, struct wr_mark mark, const struct wr_path *path,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* Zeroed memory of the arena, or NULL with nomem set. */
 void *wr_dec_array(struct wr_decoder *d, size_t n, size_t size);
@@ -95,6 +101,7 @@ void wr_dec_node(struct wr_decoder *d, const struct wr_value *v, struct wr_objec
 void wr_dec_service(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o);
 void wr_dec_ingress(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o);
 void wr_dec_networkpolicy(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o);
+void wr_dec_cluster_policy(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o);
 
 /* A pod template's or pod's spec (v may be absent). */
 void wr_dec_pod_spec(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,

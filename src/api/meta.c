@@ -61,7 +61,8 @@ static void find_owner(const struct wr_value *meta, struct wr_meta *out)
 
 static bool is_namespaced(enum wr_kind kind)
 {
-	return kind != WR_KIND_NAMESPACE && kind != WR_KIND_NODE;
+	return kind != WR_KIND_NAMESPACE && kind != WR_KIND_NODE &&
+	       !wr_kind_is_cluster_policy(kind);
 }
 
 /* What all kinds need of their metadata; returns the map, or NULL. */

@@ -23,6 +23,10 @@ static const struct {
 	[WR_KIND_CRONJOB] = {"CronJob", "cronjobs", "cj"},
 	[WR_KIND_NETWORKPOLICY] = {"NetworkPolicy", "networkpolicies", "netpol"},
 	[WR_KIND_INGRESS] = {"Ingress", "ingresses", "ing"},
+	[WR_KIND_CLUSTERNETWORKPOLICY] = {"ClusterNetworkPolicy", "clusternetworkpolicies", "cnp"},
+	[WR_KIND_ADMINNETWORKPOLICY] = {"AdminNetworkPolicy", "adminnetworkpolicies", "anp"},
+	[WR_KIND_BASELINEADMINNETWORKPOLICY] = {"BaselineAdminNetworkPolicy",
+						"baselineadminnetworkpolicies", "banp"},
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == WR_KIND_COUNT, "a name for every kind");
 
@@ -43,6 +47,16 @@ int wr_kind_parse(const char *text)
 bool wr_kind_is_workload(enum wr_kind kind)
 {
 	return kind >= WR_KIND_DEPLOYMENT && kind <= WR_KIND_CRONJOB;
+}
+
+bool wr_kind_is_cluster_policy(enum wr_kind kind)
+{
+	return kind >= WR_KIND_CLUSTERNETWORKPOLICY && kind <= WR_KIND_BASELINEADMINNETWORKPOLICY;
+}
+
+bool wr_kind_is_policy(enum wr_kind kind)
+{
+	return kind == WR_KIND_NETWORKPOLICY || wr_kind_is_cluster_policy(kind);
 }
 
 static const struct {

@@ -30,6 +30,9 @@ enum wr_kind {
 	WR_KIND_CRONJOB,
 	WR_KIND_NETWORKPOLICY,
 	WR_KIND_INGRESS,
+	WR_KIND_CLUSTERNETWORKPOLICY,
+	WR_KIND_ADMINNETWORKPOLICY,
+	WR_KIND_BASELINEADMINNETWORKPOLICY,
 	WR_KIND_COUNT
 };
 
@@ -181,6 +184,56 @@ struct wr_np_object {
 	struct wr_mark rules_mark[2]; /* of the ingress:/egress: field, where written */
 };
 
+/* Tiers in order of evaluation; a NetworkPolicy is the whole of the middle one. */
+enum wr_tier { WR_TIER_ADMIN, WR_TIER_NETWORKPOLICY, WR_TIER_BASELINE };
+enum wr_action { WR_ACCEPT, WR_DENY, WR_PASS };
+
+/*
+ * A peer, or the subject, of a cluster-wide policy. The API's schema lets some
+ * things pass that nobody can read (a selector's operator "in", a network
+ * without a length): unreadable says what it is, and the peer fails closed.
+ */
+struct wr_cp_peer {
+	enum { WR_CP_PODS, WR_CP_NODES, WR_CP_NETWORKS, WR_CP_DOMAINS } kind;
+	struct wr_label_selector namespaces, pods; /* WR_CP_PODS; namespaces alone: all pods */
+	struct wr_label_selector nodes;            /* WR_CP_NODES */
+	struct wr_cidr *networks;                  /* WR_CP_NETWORKS, masked */
+	size_t n_networks;
+	const char **domains; /* WR_CP_DOMAINS, as written: "example.com", "*.example.com" */
+	size_t n_domains;
+	const char *unreadable; /* or NULL */
+	struct wr_mark mark;
+};
+
+struct wr_cp_rule {
+	const char *name; /* or NULL */
+	enum wr_action action;
+	struct wr_cp_peer *peers; /* at least one */
+	size_t n_peers;
+	/*
+	 * n_ports 0: every port and protocol. A named port has proto 0: whatever
+	 * protocol the pod's port of that name has. A range that begins after its
+	 * end holds nothing: v1alpha1 takes such ranges, and protocols that do not
+	 * exist, which are then the name of a range with proto 0.
+	 */
+	struct wr_np_port *ports;
+	size_t n_ports;
+	struct wr_mark mark;
+};
+
+/*
+ * policy.networking.k8s.io: ClusterNetworkPolicy (v1alpha2), and its elders
+ * AdminNetworkPolicy and BaselineAdminNetworkPolicy (v1alpha1), whose Allow is
+ * Accept here. Arrays indexed by enum wr_direction.
+ */
+struct wr_cp_object {
+	enum wr_tier tier;
+	int32_t priority;          /* 0..1000, lower first; 0 for BaselineAdminNetworkPolicy */
+	struct wr_cp_peer subject; /* WR_CP_PODS */
+	struct wr_cp_rule *rules[2];
+	size_t n_rules[2];
+};
+
 struct wr_object {
 	enum wr_kind kind;
 	struct wr_meta meta;
@@ -194,6 +247,7 @@ struct wr_object {
 		struct wr_service_object service;
 		struct wr_np_object np;
 		struct wr_ingress_object ingress;
+		struct wr_cp_object cp; /* CLUSTERNETWORKPOLICY and the two after it */
 	};
 };
 
@@ -205,6 +259,12 @@ int wr_kind_parse(const char *text);
 
 /* True for DEPLOYMENT .. CRONJOB. */
 bool wr_kind_is_workload(enum wr_kind kind);
+
+/* True for ClusterNetworkPolicy, AdminNetworkPolicy and BaselineAdminNetworkPolicy. */
+bool wr_kind_is_cluster_policy(enum wr_kind kind);
+
+/* True for these and NetworkPolicy. */
+bool wr_kind_is_policy(enum wr_kind kind);
 
 /* "TCP", "UDP", "SCTP", "ICMP", "ICMPv6", or the number as text (static buffers, never NULL). */
 const char *wr_proto_name(uint8_t proto);

@@ -35,8 +35,8 @@ static const char *family_text(uint8_t family)
 
 static void policy_name(const struct wr_world *w, uint32_t policy, char *buf, size_t size)
 {
-	const struct wr_policy *p = &w->policies[policy];
-	snprintf(buf, size, "%s%s%s", p->ns ? p->ns : "", p->ns ? "/" : "", p->name);
+	char title[WR_POLICY_TITLE];
+	snprintf(buf, size, "%s", wr_policy_title(&w->policies[policy], title));
 }
 
 static void place(struct wr_out *o, const struct wr_mark *m)

@@ -50,9 +50,10 @@ static void place(struct wr_out *o, struct wr_mark m)
 
 static void print_policy(struct wr_out *o, const struct wr_world *w, const struct wr_step *s)
 {
-	const struct wr_policy *p = &w->policies[s->policy];
-	wr_out_printf(o, "  %s%s%s%s%s  %s", wr_out_colour(o, WR_BOLD), p->ns ? p->ns : "",
-		      p->ns ? "/" : "", p->name, wr_out_colour(o, WR_PLAIN), s->text);
+	char title[WR_POLICY_TITLE];
+	wr_out_printf(o, "  %s%s%s  %s", wr_out_colour(o, WR_BOLD),
+		      wr_policy_title(&w->policies[s->policy], title), wr_out_colour(o, WR_PLAIN),
+		      s->text);
 	place(o, s->mark);
 	wr_out_text(o, "\n");
 }
@@ -201,10 +202,8 @@ static void key_place(struct wr_out *o, struct wr_mark m)
 
 static void key_policy(struct wr_out *o, const struct wr_world *w, uint32_t policy)
 {
-	char name[600];
-	const struct wr_policy *p = &w->policies[policy];
-	snprintf(name, sizeof(name), "%s%s%s", p->ns ? p->ns : "", p->ns ? "/" : "", p->name);
-	wr_out_key_string(o, "policy", name);
+	char title[WR_POLICY_TITLE];
+	wr_out_key_string(o, "policy", wr_policy_title(&w->policies[policy], title));
 }
 
 static void write_step(struct wr_out *o, const struct wr_world *w, const struct wr_step *s)

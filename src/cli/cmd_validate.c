@@ -42,22 +42,11 @@ static const char *text_of(const struct wr_value *map, const char *key)
 	return v && v->type == WR_STRING ? v->text : NULL;
 }
 
-/* The server's own types of error; anything else is the decoder refusing to read on. */
-static bool is_field_error(const struct wr_diag *d)
-{
-	static const char *const types[] = {"Invalid value", "Required value", "Unsupported value",
-					    "Forbidden", "Too long"};
-	for (size_t i = 0; d->severity == WR_ERROR && i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strncmp(d->message, types[i], strlen(types[i])))
-			return true;
-	return false;
-}
-
 static bool any_decode_error(const struct wr_diags *diags)
 {
 	for (size_t i = 0; i < wr_diags_count(diags); i++)
 		if (wr_diags_at(diags, i)->severity == WR_ERROR &&
-		    !is_field_error(wr_diags_at(diags, i)))
+		    !wr_decode_is_field_error(wr_diags_at(diags, i)))
 			return true;
 	return false;
 }
@@ -93,7 +82,7 @@ static void write_all(struct run *r, const struct wr_diags *diags)
 	wr_out_key(r->out, "field_errors");
 	wr_out_list(r->out);
 	for (size_t i = 0; i < wr_diags_count(diags) && !undecoded; i++)
-		if (is_field_error(wr_diags_at(diags, i)))
+		if (wr_decode_is_field_error(wr_diags_at(diags, i)))
 			write_plain(r, wr_diags_at(diags, i));
 	wr_out_end(r->out);
 	wr_out_key(r->out, "warnings");
@@ -182,9 +171,9 @@ static void check_object(struct run *r, const struct wr_value *v, struct wr_mark
 		if (o)
 			note_twice(r, o, diags);
 		put(r, v, mark,
-		    rc                                        ? REFUSED
-		    : o && (o->kind == WR_KIND_NETWORKPOLICY) ? ACCEPTED
-							      : NOT_CHECKED,
+		    rc                                ? REFUSED
+		    : o && wr_kind_is_policy(o->kind) ? ACCEPTED
+						      : NOT_CHECKED,
 		    diags);
 	}
 	wr_diags_free(diags);
@@ -316,7 +305,9 @@ static int run_with(struct run *r, struct wr_diags *diags)
 
 static int run(const struct wr_args *args)
 {
-	struct run r = {.args = args, .opts.strict_cidrs = !wr_arg_flag(args, "old-cidrs")};
+	struct run r = {.args = args,
+			.opts.strict_cidrs = !wr_arg_flag(args, "old-cidrs"),
+			.opts.as_api_server = true};
 	struct wr_diags *diags = wr_diags_new();
 	WR_CLEANUP(map)
 	struct wr_map *names = wr_map_new();

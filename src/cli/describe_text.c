@@ -183,6 +183,30 @@ static const char *except_text(struct say *s, const struct wr_peer *peer)
 	return list;
 }
 
+/* "nodes with pool=edge: 2 nodes" */
+static const char *nodes_text(struct say *s, const struct wr_peer *peer)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < s->w->n_nodes; i++)
+		n += wr_selector_matches(s->w, peer->node_selector, s->w->nodes[i].labels,
+					 s->w->nodes[i].n_labels);
+	const char *labels = peer->node_selector == WR_NONE
+				     ? ""
+				     : wr_selector_format(s->w, peer->node_selector, s->a);
+	s->failed = s->failed || !labels;
+	return labels && *labels ? text(s, "nodes with %s: %zu node%s", labels, n, plural(n))
+				 : text(s, "every node: %zu node%s", n, plural(n));
+}
+
+static const char *domains_text(struct say *s, const struct wr_peer *peer)
+{
+	const char *list = "";
+	for (size_t i = 0; i < peer->n_domains; i++)
+		list = text(s, "%s%s%s", list, i ? ", " : "", peer->domains[i]);
+	return text(s, "the domains %s: nothing yet, for weir does not learn addresses from DNS",
+		    list);
+}
+
 /* "pods with app=web in namespaces with team=x: 2 pods" */
 static const char *peer_text(struct say *s, const struct wr_peer *peer)
 {
@@ -192,6 +216,10 @@ static const char *peer_text(struct say *s, const struct wr_peer *peer)
 	case WR_PEER_IPBLOCK:
 		return text(s, "addresses in %s%s", wr_cidr_format(&peer->cidr, cidr),
 			    except_text(s, peer));
+	case WR_PEER_NODES:
+		return nodes_text(s, peer);
+	case WR_PEER_DOMAINS:
+		return domains_text(s, peer);
 	case WR_PEER_NOTHING:
 		return "nothing";
 	case WR_PEER_PODS:

@@ -267,7 +267,8 @@ static int parse_line(struct stream *s, const char *text, size_t size)
 
 static const char *policy_name(const struct wr_policy *p, struct wr_arena *a)
 {
-	return p->ns ? wr_arena_printf(a, "%s/%s", p->ns, p->name) : p->name;
+	char title[WR_POLICY_TITLE];
+	return wr_arena_strdup(a, wr_policy_title(p, title));
 }
 
 static const char *isolation_text(const struct wr_world *w, const struct wr_author *author,

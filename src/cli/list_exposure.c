@@ -12,11 +12,12 @@ static const char *const directions[] = {[WR_EGRESS] = "egress", [WR_INGRESS] = 
 static void source_text(const struct wr_world *w, const struct wr_exposure *e, char *buf,
 			size_t size)
 {
+	char title[WR_POLICY_TITLE];
 	if (e->policy == WR_NONE)
 		snprintf(buf, size, "not isolated");
 	else
-		snprintf(buf, size, "%s/%s rule %u", w->policies[e->policy].ns,
-			 w->policies[e->policy].name, e->rule + 1);
+		snprintf(buf, size, "%s rule %u", wr_policy_title(&w->policies[e->policy], title),
+			 e->rule + 1);
 }
 
 static int write_table(struct wr_out *o, const struct wr_world *w, const struct wr_exposure *all,
@@ -48,7 +49,7 @@ static void write_document(struct wr_out *o, const struct wr_world *w,
 {
 	wr_out_list(o);
 	for (size_t i = 0; i < n && !wr_out_failed(o); i++) {
-		char name[600];
+		char name[WR_POLICY_TITLE];
 		const struct wr_exposure *e = &all[i];
 		wr_out_map(o);
 		wr_out_key_string(o, "workload", e->workload);
@@ -56,9 +57,8 @@ static void write_document(struct wr_out *o, const struct wr_world *w,
 		wr_out_key_string(o, "peer", e->peer);
 		wr_out_key_string(o, "conn", e->ports);
 		if (e->policy != WR_NONE) {
-			snprintf(name, sizeof(name), "%s/%s", w->policies[e->policy].ns,
-				 w->policies[e->policy].name);
-			wr_out_key_string(o, "policy", name);
+			wr_out_key_string(o, "policy",
+					  wr_policy_title(&w->policies[e->policy], name));
 			wr_out_key_uint(o, "rule", e->rule + 1);
 			wr_out_key_string(o, "file", e->mark.file);
 			wr_out_key_uint(o, "line", e->mark.line);

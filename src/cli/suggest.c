@@ -122,6 +122,7 @@ static void add_miss(struct work *w, enum wr_direction dir, const struct wr_near
 	case WR_MISS_NS_LABELS:
 	case WR_MISS_IPBLOCK:
 	case WR_MISS_EXCEPT:
+	case WR_MISS_NODE_LABELS: /* not of a NetworkPolicy */
 		add_edit(w, dir, m->policy, rule_field(o, dir, m->rule, list),
 			 TEXT(w, "add a peer to rule %u of %s/%s", m->rule + 1, o->meta.ns,
 			      o->meta.name),

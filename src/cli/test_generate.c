@@ -47,10 +47,10 @@ static void write_test(struct generator *g, const struct wr_policy *p, enum wr_d
 		       uint8_t proto, uint16_t port)
 {
 	bool allow = allowed(g, src, dst, proto, port);
-	wr_out_printf(g->o, "%s- name: \"%zu: %s/%s %s rule %zu, %s\"\n", g->n ? "" : "tests:\n",
-		      g->n + 1, p->ns ? p->ns : "", p->name,
-		      dir == WR_EGRESS ? "egress" : "ingress", rule + 1,
-		      allow ? "what passes" : "what does not");
+	char title[WR_POLICY_TITLE];
+	wr_out_printf(g->o, "%s- name: \"%zu: %s %s rule %zu, %s\"\n", g->n ? "" : "tests:\n",
+		      g->n + 1, wr_policy_title(p, title), dir == WR_EGRESS ? "egress" : "ingress",
+		      rule + 1, allow ? "what passes" : "what does not");
 	write_end(g, "from", src);
 	write_end(g, "to", dst);
 	wr_out_printf(g->o, "  port: %u\n", port);

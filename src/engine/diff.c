@@ -428,7 +428,26 @@ static int compare_policy(const struct wr_policy *a, const struct wr_policy *b)
 	int c = (int)a->tier - (int)b->tier;
 	if (!c)
 		c = strcmp(a->ns ? a->ns : "", b->ns ? b->ns : "");
-	return c ? c : strcmp(a->name, b->name);
+	if (!c)
+		c = strcmp(a->name, b->name);
+	return c ? c : (int)a->object->kind - (int)b->object->kind;
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+	return compare_policy(*(const struct wr_policy *const *)a,
+			      *(const struct wr_policy *const *)b);
+}
+
+/* The policies by name: their own order is by priority, which may be what changed. NULL: no memory. */
+static const struct wr_policy **by_name(const struct wr_world *w, struct wr_arena *a)
+{
+	const struct wr_policy **all = wr_arena_array(a, w->n_policies, sizeof(*all));
+	for (uint32_t i = 0; all && i < w->n_policies; i++)
+		all[i] = &w->policies[i];
+	if (all && w->n_policies)
+		qsort(all, w->n_policies, sizeof(*all), compare_pointers);
+	return all;
 }
 
 static int note_policy(struct builder *b, const struct wr_policy *x, const struct wr_policy *y)
@@ -443,25 +462,24 @@ static int note_policy(struct builder *b, const struct wr_policy *x, const struc
 	struct wr_named_change c = {.kind = !x   ? WR_CHANGE_ADDED
 					    : !y ? WR_CHANGE_REMOVED
 						 : WR_CHANGE_PORTS};
-	c.name = wr_arena_printf(b->d->arena, "%s%s%s", p->ns ? p->ns : "", p->ns ? "/" : "",
-				 p->name);
+	char title[WR_POLICY_TITLE];
+	c.name = wr_arena_strdup(b->d->arena, wr_policy_title(p, title));
 	c.before = x ? x->mark : (struct wr_mark){0};
 	c.after = y ? y->mark : (struct wr_mark){0};
 	return c.name ? wr_vec_push(&b->d->policies, c) : -ENOMEM;
 }
 
-/* Policies are in order of tier, priority and name; by name they are looked up where priorities move. */
 static int compare_policies(struct builder *b)
 {
 	const struct wr_world *x = wr_program_world(b->p[0]), *y = wr_program_world(b->p[1]);
+	const struct wr_policy **px = by_name(x, b->d->arena), **py = by_name(y, b->d->arena);
 	uint32_t i = 0, k = 0;
-	int rc = 0;
+	int rc = px && py ? 0 : -ENOMEM;
 	while ((i < x->n_policies || k < y->n_policies) && !rc) {
 		int order = i == x->n_policies   ? 1
 			    : k == y->n_policies ? -1
-						 : compare_policy(&x->policies[i], &y->policies[k]);
-		rc = note_policy(b, order <= 0 ? &x->policies[i] : NULL,
-				 order >= 0 ? &y->policies[k] : NULL);
+						 : compare_policy(px[i], py[k]);
+		rc = note_policy(b, order <= 0 ? px[i] : NULL, order >= 0 ? py[k] : NULL);
 		i += order <= 0;
 		k += order >= 0;
 	}

@@ -9,15 +9,16 @@
 #include "engine/program.h"
 
 enum wr_miss_kind {
-	WR_MISS_PORT,       /* the peer matches, the port does not */
-	WR_MISS_PROTOCOL,   /* the peer and port number match, the protocol does not */
-	WR_MISS_NAMED_PORT, /* the peer matches; no such named port on the destination */
-	WR_MISS_NO_PORTS,   /* the protocol has no ports and the rule lists ports */
-	WR_MISS_LABELS,     /* namespace and port match, the pod's labels do not */
-	WR_MISS_NAMESPACE,  /* labels and port match; the peer's pod is in another namespace */
-	WR_MISS_NS_LABELS,  /* labels and port match, the namespace's labels do not */
-	WR_MISS_EXCEPT,     /* the address lies in the ipBlock but in an except of it */
-	WR_MISS_IPBLOCK     /* the port matches; the address is in no ipBlock of the rule */
+	WR_MISS_PORT,        /* the peer matches, the port does not */
+	WR_MISS_PROTOCOL,    /* the peer and port number match, the protocol does not */
+	WR_MISS_NAMED_PORT,  /* the peer matches; no such named port on the destination */
+	WR_MISS_NO_PORTS,    /* the protocol has no ports and the rule lists ports */
+	WR_MISS_LABELS,      /* namespace and port match, the pod's labels do not */
+	WR_MISS_NAMESPACE,   /* labels and port match; the peer's pod is in another namespace */
+	WR_MISS_NS_LABELS,   /* labels and port match, the namespace's labels do not */
+	WR_MISS_NODE_LABELS, /* the port matches; it is a node, whose labels do not */
+	WR_MISS_EXCEPT,      /* the address lies in the ipBlock but in an except of it */
+	WR_MISS_IPBLOCK      /* the port matches; the address is in no ipBlock of the rule */
 };
 
 struct wr_near_miss {

@@ -43,6 +43,17 @@ static enum peer_match match_block(const struct connection *c, const struct wr_p
 	return MATCH_YES;
 }
 
+static enum peer_match match_node(const struct wr_world *w, const struct wr_peer *peer,
+				  const struct wr_side *side)
+{
+	if (side->node == WR_NONE)
+		return MATCH_NO;
+	const struct wr_node *node = &w->nodes[side->node];
+	return wr_selector_matches(w, peer->node_selector, node->labels, node->n_labels)
+		       ? MATCH_YES
+		       : MATCH_NODE_LABELS;
+}
+
 enum peer_match wr_match_peer(const struct connection *c, const struct wr_peer *peer,
 			      const struct wr_side *side)
 {
@@ -54,6 +65,9 @@ enum peer_match wr_match_peer(const struct connection *c, const struct wr_peer *
 		return match_pods(w, peer, &w->pods[side->pod]);
 	case WR_PEER_IPBLOCK:
 		return match_block(c, peer, side);
+	case WR_PEER_NODES:
+		return match_node(w, peer, side);
+	case WR_PEER_DOMAINS:
 	case WR_PEER_NOTHING:
 		break;
 	}
@@ -77,7 +91,8 @@ static enum port_match match_name(const struct connection *c, const struct wr_po
 	enum port_match best = PORT_NAME;
 	for (size_t i = 0; i < pod->n_ports; i++) {
 		const struct wr_container_port *have = &pod->ports[i];
-		if (!have->name || strcmp(have->name, port->name) || have->proto != port->proto)
+		if (!have->name || strcmp(have->name, port->name) ||
+		    (port->proto && have->proto != port->proto))
 			continue;
 		if (have->proto == c->proto && have->port == c->port)
 			return PORT_YES;
@@ -95,6 +110,8 @@ enum port_match wr_match_port(const struct connection *c, const struct wr_port *
 	case WR_PORTS_ALL:
 		break;
 	case WR_PORTS_RANGE:
+		if (port->first > port->last)
+			return PORT_NO;
 		number = c->port >= port->first && c->port <= port->last;
 		break;
 	case WR_PORTS_NAMED:

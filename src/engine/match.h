@@ -16,12 +16,13 @@ struct connection {
 /* How far a peer holds a side; MATCH_YES is all the way. */
 enum peer_match {
 	MATCH_YES,
-	MATCH_LABELS,    /* the namespace is right, the labels are not */
-	MATCH_NAMESPACE, /* labels right, but the peer stays in its own namespace */
-	MATCH_NS_LABELS, /* labels right, the namespace's labels are not */
-	MATCH_EXCEPT,    /* inside the ipBlock, but in an except */
-	MATCH_OUTSIDE,   /* an ipBlock elsewhere */
-	MATCH_NO         /* more than one thing is missing, or it cannot match */
+	MATCH_LABELS,      /* the namespace is right, the labels are not */
+	MATCH_NAMESPACE,   /* labels right, but the peer stays in its own namespace */
+	MATCH_NS_LABELS,   /* labels right, the namespace's labels are not */
+	MATCH_NODE_LABELS, /* a node, whose labels are not right */
+	MATCH_EXCEPT,      /* inside the ipBlock, but in an except */
+	MATCH_OUTSIDE,     /* an ipBlock elsewhere */
+	MATCH_NO           /* more than one thing is missing, or it cannot match */
 };
 
 enum peer_match wr_match_peer(const struct connection *c, const struct wr_peer *peer,

@@ -17,9 +17,10 @@
 
 /* The nearest first: what is cheapest to mend, and most often meant. */
 static const uint8_t nearness[] = {
-	[WR_MISS_NAMESPACE] = 0,  [WR_MISS_PORT] = 1,     [WR_MISS_PROTOCOL] = 2,
-	[WR_MISS_NAMED_PORT] = 3, [WR_MISS_NO_PORTS] = 4, [WR_MISS_LABELS] = 5,
-	[WR_MISS_NS_LABELS] = 6,  [WR_MISS_EXCEPT] = 7,   [WR_MISS_IPBLOCK] = 8,
+	[WR_MISS_NAMESPACE] = 0,   [WR_MISS_PORT] = 1,     [WR_MISS_PROTOCOL] = 2,
+	[WR_MISS_NAMED_PORT] = 3,  [WR_MISS_NO_PORTS] = 4, [WR_MISS_LABELS] = 5,
+	[WR_MISS_NS_LABELS] = 6,   [WR_MISS_EXCEPT] = 7,   [WR_MISS_IPBLOCK] = 8,
+	[WR_MISS_NODE_LABELS] = 9,
 };
 
 /* What a name means on the destination: "8080", or that it has none. */
@@ -27,19 +28,23 @@ static const char *named_words(const struct connection *c, const struct wr_port 
 			       struct wr_arena *a)
 {
 	const struct wr_pod *pod = c->dst->pod == WR_NONE ? NULL : &c->p->world->pods[c->dst->pod];
+	const char *proto = port->proto ? wr_proto_name(port->proto) : "port";
 	for (size_t i = 0; pod && i < pod->n_ports; i++)
 		if (pod->ports[i].name && !strcmp(pod->ports[i].name, port->name) &&
-		    pod->ports[i].proto == port->proto)
-			return wr_arena_printf(a, "%s %s (%u here)", wr_proto_name(port->proto),
-					       port->name, pod->ports[i].port);
-	return wr_arena_printf(a, "%s %s (which the destination does not name)",
-			       wr_proto_name(port->proto), port->name);
+		    (!port->proto || pod->ports[i].proto == port->proto))
+			return wr_arena_printf(a, "%s %s (%s%s%u here)", proto, port->name,
+					       port->proto ? ""
+							   : wr_proto_name(pod->ports[i].proto),
+					       port->proto ? "" : " ", pod->ports[i].port);
+	return wr_arena_printf(a, "%s %s (which the destination does not name)", proto, port->name);
 }
 
 static const char *port_words(const struct connection *c, const struct wr_port *port,
 			      struct wr_arena *a)
 {
 	const char *proto = wr_proto_name(port->proto);
+	if (port->kind == WR_PORTS_RANGE && port->first > port->last)
+		return wr_arena_printf(a, "no port at all");
 	switch (port->kind) {
 	case WR_PORTS_ALL:
 		return wr_arena_printf(a, "%s", proto);
@@ -80,6 +85,8 @@ static bool port_miss(const struct connection *c, const struct wr_rule *r, struc
 		     {PORT_NAME, WR_MISS_NAMED_PORT},
 		     {PORT_NO_PORTS, WR_MISS_NO_PORTS},
 		     {PORT_NO, WR_MISS_PORT}};
+	static const char *const verb[] = {
+		[WR_ACCEPT] = "allows", [WR_DENY] = "denies", [WR_PASS] = "passes"};
 	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
 		for (uint32_t i = 0; i < r->n_ports; i++)
 			if (wr_match_port(c, &r->ports[i]) == order[o].match) {
@@ -91,8 +98,8 @@ static bool port_miss(const struct connection *c, const struct wr_rule *r, struc
 				m->text = rule && conn
 						  ? wr_arena_printf(a,
 								    "the peer matches, but it "
-								    "allows %s%s, not %s",
-								    rule,
+								    "%s %s%s, not %s",
+								    verb[r->action], rule,
 								    r->n_ports > 1
 									    ? " and other ports"
 									    : "",
@@ -206,6 +213,15 @@ static void peer_words(const struct connection *c, const struct wr_policy *pol,
 		m->text = wr_arena_printf(a, "%s does not lie in its ipBlock %s", who,
 					  blocks_words(peer, a));
 		break;
+	case WR_MISS_NODE_LABELS:
+		m->text = wr_arena_printf(a, "it is for nodes with %s, which %s is not",
+					  selector_words(w, peer->node_selector, a),
+					  w->nodes[side->node].name);
+		m->mend = labels_mend(w, peer->node_selector,
+				      wr_arena_printf(a, "node %s", w->nodes[side->node].name),
+				      w->nodes[side->node].labels, w->nodes[side->node].n_labels,
+				      a);
+		break;
 	case WR_MISS_PORT:
 	case WR_MISS_PROTOCOL:
 	case WR_MISS_NAMED_PORT:
@@ -221,11 +237,9 @@ static bool peer_miss(const struct connection *c, const struct wr_policy *pol,
 	static const struct {
 		enum peer_match match;
 		enum wr_miss_kind kind;
-	} order[] = {{MATCH_NAMESPACE, WR_MISS_NAMESPACE},
-		     {MATCH_EXCEPT, WR_MISS_EXCEPT},
-		     {MATCH_LABELS, WR_MISS_LABELS},
-		     {MATCH_NS_LABELS, WR_MISS_NS_LABELS},
-		     {MATCH_OUTSIDE, WR_MISS_IPBLOCK}};
+	} order[] = {{MATCH_NAMESPACE, WR_MISS_NAMESPACE},     {MATCH_EXCEPT, WR_MISS_EXCEPT},
+		     {MATCH_LABELS, WR_MISS_LABELS},           {MATCH_NS_LABELS, WR_MISS_NS_LABELS},
+		     {MATCH_NODE_LABELS, WR_MISS_NODE_LABELS}, {MATCH_OUTSIDE, WR_MISS_IPBLOCK}};
 	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
 		for (uint32_t i = 0; i < r->n_peers; i++)
 			if (wr_match_peer(c, &r->peers[i], side) == order[o].match) {
@@ -279,6 +293,14 @@ static const char *first_peer_words(const struct connection *c, const struct wr_
 	const struct wr_world *w = c->p->world;
 	const struct wr_peer *p = &r->peers[0];
 	const char *more = r->n_peers > 1 ? " and others" : "";
+	if (!r->n_peers)
+		return "nobody";
+	if (p->kind == WR_PEER_NODES)
+		return wr_arena_printf(a, "nodes with %s%s", selector_words(w, p->node_selector, a),
+				       more);
+	if (p->kind == WR_PEER_DOMAINS)
+		return wr_arena_printf(a, "the domain %s%s, of which no address is known",
+				       p->domains[0], p->n_domains > 1 ? " and others" : more);
 	if (p->kind == WR_PEER_IPBLOCK)
 		return wr_arena_printf(a, "addresses in %s%s", blocks_words(p, a), more);
 	if (p->kind == WR_PEER_NOTHING)
@@ -319,6 +341,11 @@ bool wr_rule_tried(const struct connection *c, uint32_t policy, enum wr_directio
 	}
 	if (port && peer_miss(c, pol, r, side, m, a))
 		return false;
+	if (r->fails_closed) {
+		m->text = wr_arena_printf(a, "one of its peers has %s, so it matches nothing",
+					  r->fails_closed);
+		return false;
+	}
 	m->text = wr_arena_printf(a, "it is for %s; %s is none of these%s",
 				  first_peer_words(c, r, a), side_words(c, side, a),
 				  port ? "" : "; nor does the port match");
@@ -370,8 +397,8 @@ int wr_find_misses(const struct connection *c, const struct wr_side *peer, struc
 
 static const char *policy_words(const struct wr_policy *p, struct wr_arena *a)
 {
-	return p->ns ? wr_arena_printf(a, "%s/%s", p->ns, p->name)
-		     : wr_arena_printf(a, "%s", p->name);
+	char title[WR_POLICY_TITLE];
+	return wr_arena_strdup(a, wr_policy_title(p, title));
 }
 
 static const char *isolation_words(const struct connection *c, const struct wr_reason *out,
@@ -406,7 +433,7 @@ int wr_reason_text(const struct connection *c, struct wr_arena *arena, struct wr
 {
 	const char *way = out->dir == WR_EGRESS ? "egress" : "ingress";
 	const struct wr_policy *pol;
-	const char *name;
+	const char *name, *rule;
 	switch (out->author.kind) {
 	case WR_BY_DEFAULT:
 		out->text = default_words(c, out->dir, arena);
@@ -423,9 +450,11 @@ int wr_reason_text(const struct connection *c, struct wr_arena *arena, struct wr
 	case WR_BY_RULE:
 		pol = &c->p->world->policies[out->author.policy];
 		name = policy_words(pol, arena);
-		out->text = name ? wr_arena_printf(arena, "%s by %s, %s rule %u",
+		rule = pol->rules[out->dir][out->author.rule].name;
+		out->text = name ? wr_arena_printf(arena, "%s by %s, %s rule %u%s%s%s",
 						   out->allow ? "allowed" : "denied", name, way,
-						   out->author.rule + 1)
+						   out->author.rule + 1, rule ? " (" : "",
+						   rule ? rule : "", rule ? ")" : "")
 				 : NULL;
 		break;
 	}

@@ -144,7 +144,8 @@ static uint32_t add_named(struct key_span *s, uint32_t n, const struct wr_port *
 {
 	for (size_t i = 0; i < named_count(dst); i++) {
 		const struct wr_container_port *have = &dst->ports[i];
-		if (have->name && have->proto == port->proto && !strcmp(have->name, port->name))
+		bool proto = !port->proto || have->proto == port->proto;
+		if (have->name && proto && !strcmp(have->name, port->name))
 			s[n++] = (struct key_span){WR_KEY(have->proto, have->port),
 						   WR_KEY(have->proto, have->port)};
 	}
@@ -162,8 +163,9 @@ static uint32_t rule_spans(struct key_span *s, const struct wr_rule *r, const st
 						   WR_KEY(port->proto, 0xffff)};
 			break;
 		case WR_PORTS_RANGE:
-			s[n++] = (struct key_span){WR_KEY(port->proto, port->first),
-						   WR_KEY(port->proto, port->last)};
+			if (port->first <= port->last)
+				s[n++] = (struct key_span){WR_KEY(port->proto, port->first),
+							   WR_KEY(port->proto, port->last)};
 			break;
 		case WR_PORTS_NAMED:
 			n = add_named(s, n, port, dst);

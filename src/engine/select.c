@@ -126,7 +126,7 @@ static const struct wr_bitset *peer_pods(struct selection *sel, const struct wr_
 }
 
 struct pods_key {
-	uint32_t kind, ns_index, ns_selector, pod_selector;
+	uint32_t kind, ns_index, ns_selector, pod_selector, node_selector;
 };
 
 /* An ipBlock's key: its CIDR and excepts, byte by byte. */
@@ -150,10 +150,11 @@ static void *block_key(const struct wr_peer *peer, size_t *size, struct wr_arena
 static int intern_atom(struct selection *sel, const struct wr_world *w, const struct wr_peer *peer,
 		       struct wr_arena *arena, uint32_t *out)
 {
-	struct pods_key pk = {peer->kind, peer->ns_index, peer->ns_selector, peer->pod_selector};
+	struct pods_key pk = {peer->kind, peer->ns_index, peer->ns_selector, peer->pod_selector,
+			      peer->node_selector};
 	const void *key = &pk;
 	size_t size = sizeof(pk);
-	if (peer->kind == WR_PEER_NOTHING)
+	if (peer->kind == WR_PEER_NOTHING || peer->kind == WR_PEER_DOMAINS)
 		pk = (struct pods_key){.kind = WR_PEER_NOTHING};
 	if (peer->kind == WR_PEER_IPBLOCK && !(key = block_key(peer, &size, arena)))
 		return -ENOMEM;
@@ -291,6 +292,28 @@ static int block_members(struct atom *atom, const struct wr_world *w, const stru
 	return 0;
 }
 
+/* The addresses of nodes, and the hostNetwork pods on them, which have these. */
+static int node_members(struct atom *atom, const struct wr_world *w, const struct population *pop,
+			struct wr_arena *arena)
+{
+	uint32_t n = 0;
+	bool *match = wr_arena_array(arena, w->n_nodes, sizeof(*match));
+	if (!match)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < w->n_nodes; i++)
+		match[i] = wr_selector_matches(w, atom->peer->node_selector, w->nodes[i].labels,
+					       w->nodes[i].n_labels);
+	for (uint32_t e = 0; e < pop->n_endpoints; e++)
+		n += pop->endpoints[e].node != WR_NONE && match[pop->endpoints[e].node];
+	atom->members = wr_arena_array(arena, n, sizeof(uint32_t));
+	if (!atom->members)
+		return -ENOMEM;
+	for (uint32_t e = 0; e < pop->n_endpoints; e++)
+		if (pop->endpoints[e].node != WR_NONE && match[pop->endpoints[e].node])
+			atom->members[atom->n_members++] = e;
+	return 0;
+}
+
 int selection_members(struct selection *sel, const struct wr_world *w, const struct population *pop,
 		      bool ipblocks_skip_pods, struct wr_arena *arena)
 {
@@ -301,6 +324,8 @@ int selection_members(struct selection *sel, const struct wr_world *w, const str
 			rc = pod_members(atom, pop, arena);
 		else if (atom->peer->kind == WR_PEER_IPBLOCK)
 			rc = block_members(atom, w, pop, ipblocks_skip_pods, arena);
+		else if (atom->peer->kind == WR_PEER_NODES)
+			rc = node_members(atom, w, pop, arena);
 	}
 	return rc;
 }

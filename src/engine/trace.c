@@ -18,10 +18,6 @@ static int push(struct tracer *t, struct wr_step step)
 	return step.text ? wr_vec_push(&t->steps, step) : -ENOMEM;
 }
 
-static const char *const tiers[] = {[WR_TIER_ADMIN] = "Admin",
-				    [WR_TIER_NETWORKPOLICY] = "NetworkPolicy",
-				    [WR_TIER_BASELINE] = "Baseline"};
-
 static int policy_step(struct tracer *t, enum wr_direction dir, uint32_t policy)
 {
 	const struct wr_policy *p = &t->c.p->world->policies[policy];
@@ -33,7 +29,7 @@ static int policy_step(struct tracer *t, enum wr_direction dir, uint32_t policy)
 					  "isolates it for %s: only what a rule allows may pass%s",
 					  way, n ? "" : ", and it has no rules")
 			: wr_arena_printf(t->arena, "applies to it (%s tier, priority %d)",
-					  tiers[p->tier], p->priority);
+					  wr_tier_name(p->tier), p->priority);
 	return push(t, (struct wr_step){.kind = WR_STEP_POLICY,
 					.dir = dir,
 					.policy = policy,

@@ -74,7 +74,8 @@ static void put(struct wr_buf *out, const char *key, const char *text)
 static const char *policy_name(const struct wr_world *w, uint32_t policy, struct wr_arena *a)
 {
 	const struct wr_policy *p = &w->policies[policy];
-	return p->ns ? wr_arena_printf(a, "%s/%s", p->ns, p->name) : p->name;
+	char title[WR_POLICY_TITLE];
+	return wr_arena_strdup(a, wr_policy_title(p, title));
 }
 
 /* The rule that decided, with its place. */

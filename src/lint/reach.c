@@ -169,9 +169,10 @@ static const struct wr_policy *first_policy(const struct lint *l, const struct w
 static void relate_policy(struct lint *l, const struct wr_service *s)
 {
 	const struct wr_policy *p = first_policy(l, s);
+	char title[WR_POLICY_TITLE];
 	if (p)
-		lint_relate(l, p->mark, "%s%s%s isolates the pods", p->ns ? p->ns : "",
-			    p->ns ? "/" : "", p->name);
+		lint_relate(l, p->mark, "%s %s the pods", wr_policy_title(p, title),
+			    p->tier == WR_TIER_NETWORKPOLICY ? "isolates" : "applies to");
 }
 
 /* ---- the three ---- */

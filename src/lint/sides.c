@@ -141,9 +141,9 @@ static void check_rule(struct lint *l, struct scratch *s, uint32_t policy, enum 
 	lint_advise(l, "both ends must allow a connection: add %s",
 		    dir == WR_INGRESS ? "an egress rule at the source"
 				      : "an ingress rule at the destination");
+	char title[WR_POLICY_TITLE];
 	if (by)
-		lint_relate(l, by->mark, "%s/%s isolates the other end", by->ns ? by->ns : "",
-			    by->name);
+		lint_relate(l, by->mark, "%s isolates the other end", wr_policy_title(by, title));
 }
 
 static bool prepare(struct lint *l, struct scratch *s)

@@ -45,6 +45,9 @@ bool lint_peer_within(const struct lint *l, const struct wr_peer *a, const struc
 		       lint_implies(l, a->pod_selector, b->pod_selector);
 	case WR_PEER_IPBLOCK:
 		return block_within(a, b);
+	case WR_PEER_NODES:
+		return lint_implies(l, a->node_selector, b->node_selector);
+	case WR_PEER_DOMAINS:
 	case WR_PEER_NOTHING:
 		break;
 	}

@@ -37,3 +37,9 @@ int model_pods(struct wr_world *w, const struct wr_objects *objects);
 int model_services(struct wr_world *w, const struct wr_objects *objects);
 int model_ingresses(struct wr_world *w, const struct wr_objects *objects); /* after the Services */
 int model_policies(struct wr_world *w, const struct wr_objects *objects);
+
+/* policies.c: a peer that names nothing but its kind; a port. */
+struct wr_peer model_peer(enum wr_peer_kind kind, struct wr_mark mark);
+void model_port(const struct wr_np_port *src, struct wr_port *out);
+/* cluster_policies.c */
+int model_cluster_policy(struct wr_world *w, const struct wr_object *o, struct wr_policy *out);

@@ -167,6 +167,8 @@ int model_nodes(struct wr_world *w, const struct wr_objects *objects)
 		n->object = o;
 		n->ips = o->node.ips;
 		n->n_ips = o->node.n_ips;
+		rc = model_intern_labels(w, o->meta.labels, o->meta.n_labels, &n->labels,
+					 &n->n_labels);
 	}
 	return rc ? rc : guess_addresses(w, objects);
 }

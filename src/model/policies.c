@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Policies: NetworkPolicies in the form that all kinds share. Every rule of a
- * NetworkPolicy accepts; what isolates is the policy itself.
+ * Policies of all kinds in the form that they share. Every rule of a
+ * NetworkPolicy accepts, and what isolates is the policy itself; cluster-wide
+ * policies (cluster_policies.c) have rules that accept, deny and pass.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/internal.h"
 
-static int resolve_peer(struct wr_world *w, uint32_t own_ns, const struct wr_np_peer *src,
-			struct wr_peer *out)
+struct wr_peer model_peer(enum wr_peer_kind kind, struct wr_mark mark)
 {
-	*out = (struct wr_peer){
-		.kind = WR_PEER_PODS,
+	return (struct wr_peer){
+		.kind = kind,
 		.ns_index = WR_NONE,
 		.ns_selector = WR_NONE,
 		.pod_selector = WR_NONE,
-		.mark = src->mark,
+		.node_selector = WR_NONE,
+		.mark = mark,
 	};
+}
+
+static int resolve_peer(struct wr_world *w, uint32_t own_ns, const struct wr_np_peer *src,
+			struct wr_peer *out)
+{
+	*out = model_peer(WR_PEER_PODS, src->mark);
 	if (src->has_ip_block) {
 		out->kind = WR_PEER_IPBLOCK;
 		out->cidr = src->cidr;
@@ -31,7 +39,7 @@ static int resolve_peer(struct wr_world *w, uint32_t own_ns, const struct wr_np_
 	return rc ? rc : model_intern_selector(w, src->pod_selector, &out->pod_selector);
 }
 
-static void resolve_port(const struct wr_np_port *src, struct wr_port *out)
+void model_port(const struct wr_np_port *src, struct wr_port *out)
 {
 	*out = (struct wr_port){
 		.proto = src->proto,
@@ -70,7 +78,7 @@ static int resolve_rule(struct wr_world *w, uint32_t own_ns, const struct wr_np_
 	if (!out->peers || !out->ports)
 		return -ENOMEM;
 	for (size_t i = 0; i < src->n_ports; i++)
-		resolve_port(&src->ports[i], &out->ports[i]);
+		model_port(&src->ports[i], &out->ports[i]);
 	int rc = 0;
 	for (size_t i = 0; i < src->n_peers && !rc; i++)
 		rc = resolve_peer(w, own_ns, &src->peers[i], &out->peers[i]);
@@ -85,14 +93,12 @@ static int resolve_policy(struct wr_world *w, const struct wr_object *o, struct 
 		.ns = o->meta.ns,
 		.name = o->meta.name,
 		.tier = WR_TIER_NETWORKPOLICY,
-		.subject = {.kind = WR_PEER_PODS,
-			    .ns_index = ns,
-			    .ns_selector = WR_NONE,
-			    .mark = np->pod_selector.mark},
+		.subject = model_peer(WR_PEER_PODS, np->pod_selector.mark),
 		.isolates = {np->isolates[0], np->isolates[1]},
 		.mark = o->meta.mark,
 		.object = o,
 	};
+	out->subject.ns_index = ns;
 	int rc = model_intern_selector(w, &np->pod_selector, &out->subject.pod_selector);
 	for (int d = 0; d < 2 && !rc; d++) {
 		/* rules of a direction that policyTypes leaves out have no effect */
@@ -107,6 +113,20 @@ static int resolve_policy(struct wr_world *w, const struct wr_object *o, struct 
 	return rc;
 }
 
+const char *wr_tier_name(enum wr_tier tier)
+{
+	static const char *const names[] = {[WR_TIER_ADMIN] = "Admin",
+					    [WR_TIER_NETWORKPOLICY] = "NetworkPolicy",
+					    [WR_TIER_BASELINE] = "Baseline"};
+	return names[tier];
+}
+
+const char *wr_policy_title(const struct wr_policy *p, char buf[WR_POLICY_TITLE])
+{
+	snprintf(buf, WR_POLICY_TITLE, "%s/%s", p->ns ? p->ns : wr_tier_name(p->tier), p->name);
+	return buf;
+}
+
 static int compare(const void *pa, const void *pb)
 {
 	const struct wr_policy *a = pa, *b = pb;
@@ -115,21 +135,26 @@ static int compare(const void *pa, const void *pb)
 	if (a->priority != b->priority)
 		return a->priority < b->priority ? -1 : 1;
 	int c = strcmp(a->ns ? a->ns : "", b->ns ? b->ns : "");
-	return c ? c : strcmp(a->name, b->name);
+	if (!c)
+		c = strcmp(a->name, b->name);
+	return c ? c : (int)a->object->kind - (int)b->object->kind;
 }
 
 int model_policies(struct wr_world *w, const struct wr_objects *objects)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < objects->n; i++)
-		n += objects->items[i]->kind == WR_KIND_NETWORKPOLICY;
+		n += wr_kind_is_policy(objects->items[i]->kind);
 	w->policies = wr_arena_array(w->private->arena, n, sizeof(*w->policies));
 	if (!w->policies)
 		return -ENOMEM;
 	for (size_t i = 0; i < objects->n; i++) {
-		if (objects->items[i]->kind != WR_KIND_NETWORKPOLICY)
+		const struct wr_object *o = objects->items[i];
+		struct wr_policy *out = &w->policies[w->n_policies];
+		if (!wr_kind_is_policy(o->kind))
 			continue;
-		int rc = resolve_policy(w, objects->items[i], &w->policies[w->n_policies]);
+		int rc = wr_kind_is_cluster_policy(o->kind) ? model_cluster_policy(w, o, out)
+							    : resolve_policy(w, o, out);
 		if (rc)
 			return rc;
 		w->n_policies++;

@@ -47,6 +47,8 @@ struct wr_node {
 	const char *name;
 	struct wr_ip *ips;
 	size_t n_ips;
+	struct wr_label_id *labels; /* sorted by key id; none without its object */
+	size_t n_labels;
 	const struct wr_object *object; /* NULL: only mentioned by pods */
 };
 
@@ -84,9 +86,6 @@ struct wr_ingress {
 	const struct wr_object *object;
 };
 
-enum wr_tier { WR_TIER_ADMIN, WR_TIER_NETWORKPOLICY, WR_TIER_BASELINE };
-enum wr_action { WR_ACCEPT, WR_DENY, WR_PASS };
-
 /* Requirements of a selector with interned labels; of equal selectors there is one (id). */
 struct wr_selector {
 	uint32_t id; /* index into wr_world.selectors */
@@ -102,8 +101,10 @@ struct wr_selector {
 
 enum wr_peer_kind {
 	WR_PEER_PODS,    /* by namespace and labels */
-	WR_PEER_IPBLOCK, /* by address */
-	WR_PEER_NOTHING  /* a peer that cannot match (unknown kind, fails closed) */
+	WR_PEER_IPBLOCK, /* by address: an ipBlock, or one of a cluster-wide policy's networks */
+	WR_PEER_NODES,   /* addresses of nodes, by the nodes' labels */
+	WR_PEER_DOMAINS, /* by DNS name: nothing, while nobody learns which addresses these have */
+	WR_PEER_NOTHING  /* a peer that cannot match */
 };
 
 struct wr_peer {
@@ -111,6 +112,9 @@ struct wr_peer {
 	uint32_t ns_index;     /* WR_PEER_PODS: this namespace only; WR_NONE: ns_selector decides */
 	uint32_t ns_selector;  /* selector id, or WR_NONE: all namespaces */
 	uint32_t pod_selector; /* selector id, or WR_NONE: all pods */
+	uint32_t node_selector; /* WR_PEER_NODES: selector id, or WR_NONE: all nodes */
+	const char **domains;   /* WR_PEER_DOMAINS: as written */
+	size_t n_domains;
 	struct wr_cidr cidr;
 	const struct wr_cidr *except;
 	size_t n_except;
@@ -119,8 +123,8 @@ struct wr_peer {
 
 struct wr_port {
 	enum { WR_PORTS_ALL, WR_PORTS_RANGE, WR_PORTS_NAMED } kind;
-	uint8_t proto;
-	uint16_t first, last;
+	uint8_t proto;        /* 0: whichever the pod's port of that name has (WR_PORTS_NAMED) */
+	uint16_t first, last; /* last before first: no port at all */
 	const char *name;
 	struct wr_mark mark;
 };
@@ -134,6 +138,12 @@ struct wr_rule {
 	struct wr_port *ports;
 	size_t n_ports;
 	const char *name; /* cluster-wide kinds: the rule's name or NULL */
+	/*
+	 * Why it fails closed, or NULL: one of its peers cannot be read, so that
+	 * an Accept rule matches nothing (no peers), and a Deny or Pass rule denies
+	 * everything (any_peer, any_port, WR_DENY).
+	 */
+	const char *fails_closed;
 	struct wr_mark mark;
 };
 
@@ -160,7 +170,7 @@ struct wr_world {
 	uint32_t n_services;
 	struct wr_ingress *ingresses;
 	uint32_t n_ingresses;
-	/* by tier, priority, namespace, name */
+	/* by tier, priority, namespace, name, kind: the order of evaluation */
 	struct wr_policy *policies;
 	uint32_t n_policies;
 	struct wr_selector *selectors;
@@ -190,6 +200,16 @@ uint16_t wr_service_target(const struct wr_service_port *port, const struct wr_p
 /* The port of a Service that a backend of an Ingress names, by number or name; NULL: it has none. */
 const struct wr_service_port *wr_service_backend_port(const struct wr_service *s,
 						      const struct wr_ingress_backend *b);
+
+/* "Admin", "NetworkPolicy" or "Baseline". */
+const char *wr_tier_name(enum wr_tier tier);
+
+/*
+ * How messages call a policy: "shop/db", a cluster-wide one by its tier,
+ * "Admin/deny-metadata" (no namespace has a capital letter). Returns buf.
+ */
+#define WR_POLICY_TITLE 384
+const char *wr_policy_title(const struct wr_policy *p, char buf[WR_POLICY_TITLE]);
 
 /* Text of an interned label pair ("app=web") and key ("app"); WR_NONE gives NULL. */
 const char *wr_world_pair_text(const struct wr_world *w, uint32_t pair);

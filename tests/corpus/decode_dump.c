@@ -2,7 +2,7 @@
 /*
  * decode_dump FILE...: one line of JSON for each file: what the decoder, at its
  * strictest, has to say of every object in it, and what it read from every
- * NetworkPolicy. For validation.py, which holds it against an API server.
+ * policy. For validation.py, which holds it against an API server.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,26 +28,16 @@ static void put_string(const char *s)
 	putchar('"');
 }
 
-/* The server's own types of error; anything else is the decoder refusing to read on. */
-static bool is_field_error(const struct wr_diag *d)
-{
-	static const char *const types[] = {"Invalid value", "Required value", "Unsupported value",
-					    "Forbidden", "Too long"};
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strncmp(d->message, types[i], strlen(types[i])))
-			return true;
-	return false;
-}
-
 enum which { FIELD_ERRORS, DECODE_ERRORS, WARNINGS };
 
 static enum which which_of(const struct wr_diag *d)
 {
 	if (d->severity == WR_WARNING)
 		return WARNINGS;
-	return is_field_error(d) ? FIELD_ERRORS : DECODE_ERRORS;
+	return wr_decode_is_field_error(d) ? FIELD_ERRORS : DECODE_ERRORS;
 }
 
+/* Notes are weir's own, and no server's. */
 static void put_diags(const char *name, const struct wr_diags *diags, enum which which)
 {
 	bool first = true;
@@ -55,7 +45,7 @@ static void put_diags(const char *name, const struct wr_diags *diags, enum which
 	for (size_t i = 0; i < wr_diags_count(diags); i++) {
 		const struct wr_diag *d = wr_diags_at(diags, i);
 		char text[8192];
-		if (which_of(d) != which)
+		if (d->severity == WR_NOTE || which_of(d) != which)
 			continue;
 		snprintf(text, sizeof(text), "%s%s%s", d->path ? d->path : "", d->path ? ": " : "",
 			 d->message);
@@ -163,6 +153,81 @@ static void put_policy(const struct wr_np_object *np)
 	putchar('}');
 }
 
+static void put_cp_peer(const struct wr_cp_peer *p)
+{
+	static const char *const kinds[] = {"pods", "nodes", "networks", "domainNames"};
+	printf("{\"kind\": \"%s\"", kinds[p->kind]);
+	if (p->kind == WR_CP_PODS && !p->unreadable) {
+		fputs(", ", stdout);
+		put_selector("namespaces", &p->namespaces);
+		fputs(", ", stdout);
+		put_selector("pods", &p->pods);
+	} else if (p->kind == WR_CP_NODES && !p->unreadable) {
+		fputs(", ", stdout);
+		put_selector("nodes", &p->nodes);
+	} else {
+		printf(", \"list\": [");
+		for (size_t i = 0; i < p->n_networks; i++) {
+			fputs(i ? ", " : "", stdout);
+			put_cidr(&p->networks[i]);
+		}
+		for (size_t i = 0; i < p->n_domains; i++) {
+			fputs(i ? ", " : "", stdout);
+			put_string(p->domains[i]);
+		}
+		putchar(']');
+	}
+	printf(", \"unreadable\": %s}", p->unreadable ? "true" : "false");
+}
+
+static void put_cp_port(const struct wr_np_port *p)
+{
+	if (p->kind == WR_PORT_RANGE && p->first > p->last && p->name) {
+		putchar('[');
+		put_string(p->name);
+		putchar(']');
+	} else if (p->kind == WR_PORT_NAMED) {
+		putchar('[');
+		put_string(p->name);
+		fputs(", \"named\"]", stdout);
+	} else {
+		put_port(p);
+	}
+}
+
+static void put_cp_rules(const char *name, const struct wr_cp_object *cp, enum wr_direction dir)
+{
+	static const char *const actions[] = {"Accept", "Deny", "Pass"};
+	printf(", \"%s\": [", name);
+	for (size_t i = 0; i < cp->n_rules[dir]; i++) {
+		const struct wr_cp_rule *r = &cp->rules[dir][i];
+		printf("%s{\"action\": \"%s\", \"name\": ", i ? ", " : "", actions[r->action]);
+		put_string(r->name ? r->name : "");
+		fputs(", \"peers\": [", stdout);
+		for (size_t k = 0; k < r->n_peers; k++) {
+			fputs(k ? ", " : "", stdout);
+			put_cp_peer(&r->peers[k]);
+		}
+		fputs("], \"ports\": [", stdout);
+		for (size_t k = 0; k < r->n_ports; k++) {
+			fputs(k ? ", " : "", stdout);
+			put_cp_port(&r->ports[k]);
+		}
+		fputs("]}", stdout);
+	}
+	putchar(']');
+}
+
+static void put_cluster_policy(const struct wr_cp_object *cp)
+{
+	printf(", \"spec\": {\"tier\": \"%s\", \"priority\": %d, \"subject\": ",
+	       cp->tier == WR_TIER_ADMIN ? "Admin" : "Baseline", (int)cp->priority);
+	put_cp_peer(&cp->subject);
+	put_cp_rules("ingress", cp, WR_INGRESS);
+	put_cp_rules("egress", cp, WR_EGRESS);
+	putchar('}');
+}
+
 static void put_text_field(const char *name, const struct wr_value *map, const char *key)
 {
 	const struct wr_value *v = wr_value_get(map, key);
@@ -181,7 +246,7 @@ static void put_type_field(const char *key, const struct wr_value *map, const ch
 static int put_object(const struct wr_value *v, const struct wr_list_type *list, uint32_t line,
 		      bool first)
 {
-	static const struct wr_decode_opts strict = {.strict_cidrs = true};
+	static const struct wr_decode_opts strict = {.strict_cidrs = true, .as_api_server = true};
 	struct wr_arena *arena = wr_arena_new();
 	struct wr_diags *diags = wr_diags_new();
 	struct wr_object *o = NULL;
@@ -199,6 +264,8 @@ static int put_object(const struct wr_value *v, const struct wr_list_type *list,
 		put_diags("warnings", diags, WARNINGS);
 		if (o && o->kind == WR_KIND_NETWORKPOLICY)
 			put_policy(&o->np);
+		if (o && wr_kind_is_cluster_policy(o->kind))
+			put_cluster_policy(&o->cp);
 		putchar('}');
 	}
 	wr_diags_free(diags);

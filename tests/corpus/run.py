@@ -8,6 +8,7 @@ skipped with exit status 77.
 
 truth-tables  expected verdicts of 9 pods x 9 pods x 6 ports
 matrices      every ordered pair of pods of a generated cluster, for 8 ports
+tiers         the same with cluster-wide policies; pairs that the field reads in two ways left out
 connectivity  the connections between workloads of directories of manifests
 
 A case is one line: "ok NAME", "FAIL NAME: why" or, where the two systems differ
@@ -16,6 +17,7 @@ when anything fails.
 """
 import argparse
 import collections
+import functools
 import glob
 import gzip
 import json
@@ -70,9 +72,6 @@ EXPLAINED = {
     'onlineboutique_with_pods_severe_error': UNREADABLE,
     **{case: HOST_NETWORK for case in HOSTS},
 }
-
-CLUSTER_KINDS = re.compile(
-    r'"?kind"?:\s*"?(AdminNetworkPolicy|BaselineAdminNetworkPolicy|ClusterNetworkPolicy)\b')
 
 
 class Counts:
@@ -157,9 +156,20 @@ def truth_tables(weir, corpus):
     return counts
 
 
-def matrices(weir, corpus):
-    counts = Counts('matrices')
-    for path in sorted(glob.glob(os.path.join(corpus, 'matrices', '*', ''))):
+def disputed_pairs(path):
+    """(PROTO/PORT, source, destination) that have no verdict."""
+    try:
+        with open(os.path.join(path, 'disputed.txt'), encoding='utf-8') as file:
+            return {tuple(line.split()[:3]) for line in file if line.strip()}
+    except FileNotFoundError:
+        return set()
+
+
+def tables(weir, corpus, name):
+    """Generated clusters with tables of the pairs that are allowed."""
+    counts = Counts(name)
+    for path in sorted(glob.glob(os.path.join(corpus, name, '*', ''))):
+        disputed = disputed_pairs(path)
         case = os.path.basename(os.path.dirname(path))
         manifests = os.path.join(path, 'manifests', 'all.json')
         with open(manifests, encoding='utf-8') as file:
@@ -173,22 +183,12 @@ def matrices(weir, corpus):
             flows, expected = [], []
             for src in pods:
                 for dst in pods:
-                    if src != dst:
+                    if src != dst and (f'{proto}/{port}', src, dst) not in disputed:
                         flows.append({'from': src, 'to': dst, 'protocol': proto,
                                       'port': int(port)})
                         expected.append('allow' if (src, dst) in allowed else 'deny')
             compare_flows(weir, counts, f'{case}/{proto}-{port}', [manifests], flows, expected)
     return counts
-
-
-def cluster_wide(folder):
-    """Whether manifests hold policies of the cluster-wide kinds."""
-    for root, _, files in os.walk(folder):
-        for name in files:
-            with open(os.path.join(root, name), encoding='utf-8', errors='replace') as file:
-                if CLUSTER_KINDS.search(file.read()):
-                    return True
-    return False
 
 
 def connection_set(connections):
@@ -225,12 +225,8 @@ def connectivity_case(weir, path):
 
 def connectivity(weir, corpus):
     counts = Counts('connectivity')
-    left_out = 0
     for path in sorted(glob.glob(os.path.join(corpus, 'connectivity', '*', ''))):
         case = os.path.basename(os.path.dirname(path))
-        if cluster_wide(os.path.join(path, 'manifests')):
-            left_out += 1
-            continue
         agrees, differing, lines = connectivity_case(weir, path)
         reason = EXPLAINED.get(case)
         hosts = HOSTS.get(case)
@@ -245,7 +241,6 @@ def connectivity(weir, corpus):
             counts.explain(case, reason)
         else:
             counts.disagree(case, 'differs', lines)
-    print(f'connectivity: {left_out} cases with cluster-wide policies are left out')
     return counts
 
 
@@ -254,12 +249,14 @@ def main():
     parser.add_argument('weir')
     parser.add_argument('corpus', nargs='?',
                         default=os.path.join(os.path.dirname(ROOT), 'shared', 'corpus'))
-    parser.add_argument('--only', choices=['truth-tables', 'matrices', 'connectivity'])
+    parser.add_argument('--only', choices=['truth-tables', 'matrices', 'tiers', 'connectivity'])
     options = parser.parse_args()
     if not os.path.isdir(options.corpus):
         print(f'skip corpus: no recorded answers at {options.corpus}')
         return 77
-    suites = {'truth-tables': truth_tables, 'matrices': matrices, 'connectivity': connectivity}
+    suites = {'truth-tables': truth_tables,
+              'matrices': functools.partial(tables, name='matrices'),
+              'tiers': functools.partial(tables, name='tiers'), 'connectivity': connectivity}
     failed = False
     for name, suite in suites.items():
         if options.only in (None, name):

@@ -9,8 +9,9 @@ to do, and the run is skipped with exit status 77.
 
 validation  single policies, each broken (or valid) in one way
 real-world  files of policies as public projects ship them
+crd-validation  the same for single policies of the cluster-wide kinds
 
-Of every NetworkPolicy must agree: whether it is accepted, the exact text of
+Of every policy must agree: whether it is accepted, the exact text of
 the field errors, the warnings, and the stored spec with its defaults. A file
 is one line: "ok NAME", "FAIL NAME: why" or "skip NAME: reason" where the two
 differ by meaning. Exit status 1 when anything fails.
@@ -26,6 +27,8 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 POLICY = ('networking.k8s.io/v1', 'NetworkPolicy')
+CLUSTER_API = 'policy.networking.k8s.io/'
+CLUSTER_KINDS = ('ClusterNetworkPolicy', 'AdminNetworkPolicy', 'BaselineAdminNetworkPolicy')
 
 # Files in which the two differ by meaning and not by mistake, each with the reason.
 EXPLAINED = {
@@ -63,8 +66,72 @@ def rules(spec, direction, peers):
             for r in spec.get(direction) or []]
 
 
-def normal(spec):
+def is_policy(api, kind):
+    return (api, kind) == POLICY or (api or '').startswith(CLUSTER_API) and kind in CLUSTER_KINDS
+
+
+def readable(s):
+    """Whether anybody can read a selector: the schemas of the cluster-wide kinds do not ask."""
+    wants_values = {'In': True, 'NotIn': True, 'Exists': False, 'DoesNotExist': False}
+    return all(e['operator'] in wants_values
+               and wants_values[e['operator']] == bool(e.get('values'))
+               for e in s.get('matchExpressions') or [])
+
+
+def cluster_peer(p):
+    if 'domainNames' in p:
+        return {'kind': 'domainNames', 'list': p['domainNames'], 'unreadable': False}
+    if 'networks' in p:
+        return {'kind': 'networks', 'unreadable': False,
+                'list': [str(ipaddress.ip_network(c, strict=False)) for c in p['networks']]}
+    if 'nodes' in p:
+        kind, parts = 'nodes', {'nodes': p['nodes']}
+    elif 'pods' in p:
+        kind, parts = 'pods', {'namespaces': p['pods'].get('namespaceSelector') or {},
+                               'pods': p['pods']['podSelector']}
+    else:
+        kind, parts = 'pods', {'namespaces': p['namespaces'], 'pods': {}}
+    if not all(readable(s) for s in parts.values()):
+        return {'kind': kind, 'list': [], 'unreadable': True}
+    return {'kind': kind, **{k: selector(s) for k, s in parts.items()}, 'unreadable': False}
+
+
+def cluster_port(p):
+    name = p.get('destinationNamedPort', p.get('namedPort'))
+    if name is not None:
+        return [name, 'named']
+    old = p.get('portNumber') or p.get('portRange')
+    if old:
+        proto, ports = old.get('protocol', 'TCP'), old
+    else:
+        (proto, transport), = p.items()
+        proto, ports = proto.upper(), transport['destinationPort']
+    if proto not in ('TCP', 'UDP', 'SCTP'):
+        return [proto]
+    ports = ports.get('range', ports)
+    number = ports.get('number', ports.get('port'))
+    return [proto, *((number, number) if number else (ports['start'], ports['end']))]
+
+
+def cluster_rules(spec, direction, peers):
+    return [{'action': {'Allow': 'Accept'}.get(r['action'], r['action']), 'name': r.get('name', ''),
+             'peers': [cluster_peer(p) for p in r[peers]],
+             'ports': [cluster_port(p) for p in r.get('protocols') or r.get('ports') or []]}
+            for r in spec.get(direction) or []]
+
+
+def normal_cluster(spec, kind):
+    tier = 'Baseline' if kind == 'BaselineAdminNetworkPolicy' else spec.get('tier', 'Admin')
+    return {'tier': tier, 'priority': spec.get('priority', 0),
+            'subject': cluster_peer(spec['subject']),
+            'ingress': cluster_rules(spec, 'ingress', 'from'),
+            'egress': cluster_rules(spec, 'egress', 'to')}
+
+
+def normal(spec, kind='NetworkPolicy'):
     """A spec as the server stores it, in the form of decode_dump."""
+    if kind != 'NetworkPolicy':
+        return normal_cluster(spec, kind)
     return {'podSelector': selector(spec.get('podSelector') or {}),
             'isolates': [t for t in ('Ingress', 'Egress') if t in spec['policyTypes']],
             'ingress': rules(spec, 'ingress', 'from'), 'egress': rules(spec, 'egress', 'to')}
@@ -98,8 +165,9 @@ def compare(want, got):
         yield f'the server can decode it, weir cannot: {got["decode_errors"]}'
     if want['accepted'] and want['warnings'] != got['warnings']:
         yield f'warnings\n  server: {want["warnings"]}\n  weir:   {got["warnings"]}'
-    if want['stored'] and got['accepted'] and normal(want['stored']) != got['spec']:
-        yield f'stored spec\n  server: {normal(want["stored"])}\n  weir:   {got["spec"]}'
+    stored = normal(want['stored'], got['kind']) if want['stored'] and got['accepted'] else None
+    if stored and stored != got['spec']:
+        yield f'stored spec\n  server: {stored}\n  weir:   {got["spec"]}'
 
 
 def validation_records(path):
@@ -115,9 +183,13 @@ def real_records(path):
     with open(path + '.expected.json', encoding='utf-8') as f:
         documents = json.load(f)['documents']
     for r in documents:
-        if (r['apiVersion'], r['kind']) != POLICY or r['accepted'] is None:
+        if not is_policy(r['apiVersion'], r['kind']) or r['accepted'] is None:
             continue
-        post = r['server_post_strict']
+        post = r.get('server_post_strict')
+        if not post:  # kubectl found no such kind, or could not read it, and asked nobody
+            yield {'accepted': False, 'field_errors': [], 'decode_error': r['message'],
+                   'warnings': [], 'stored': None, 'name': r['name'], 'line': r.get('line')}
+            continue
         causes = [f'{c["field"]}: {c["message"]}' for c in post.get('causes', [])]
         accepted = post['status'] == 201
         yield {'accepted': accepted, 'field_errors': causes,
@@ -148,7 +220,7 @@ def pair(records, objects, unreadable):
 
 def check(path, records, dumped, policies_only):
     objects = [o for o in dumped['objects']
-               if not policies_only or (o['apiVersion'], o['kind']) == POLICY]
+               if not policies_only or is_policy(o['apiVersion'], o['kind'])]
     for want, got in pair(records, objects, dumped['unreadable']):
         if want is None or got is None:
             yield 'more policies here: ' + ('weir' if want is None else 'the server')
@@ -162,7 +234,7 @@ def command(weir, path, dumped):
                        timeout=60, check=False)
     documents = json.loads(p.stdout)['documents']
     got = [(d['accepted'], d['field_errors'], d['warnings']) for d in documents]
-    want = [(o['accepted'] if o['kind'] == 'NetworkPolicy' or not o['accepted'] else None,
+    want = [(o['accepted'] if 'spec' in o or not o['accepted'] else None,
              [] if o['decode_errors'] else o['field_errors'], o['warnings'])
             for o in dumped['objects']] + [(False, [], [])] * len(dumped['unreadable'])
     if got != want:
@@ -207,6 +279,8 @@ def main():
         return 77
     failed = corpus(tool, weir, 'validation', sorted(glob.glob(os.path.join(folder, 'validation/*.yaml'))),
                     validation_records, False)
+    crds = sorted(glob.glob(os.path.join(folder, 'crd-validation/*.yaml')))
+    failed += corpus(tool, weir, 'crd-validation', crds, real_records, True)
     real = [f[:-len('.expected.json')]
             for f in sorted(glob.glob(os.path.join(folder, 'real-world/*.expected.json')))]
     failed += corpus(tool, weir, 'real-world', real, real_records, True)

@@ -178,6 +178,18 @@ static bool tier_pods(const struct wr_world *w, const struct wr_peer *peer,
 	       selects(w->selectors[peer->pod_selector].source, &of_pod);
 }
 
+static bool tier_node(const struct question *q, const struct wr_peer *peer)
+{
+	const struct wr_world *w = q->r->world;
+	uint32_t node = node_of(q->r, q->peer);
+	if (node == WR_NONE)
+		return false;
+	const struct wr_object *o = w->nodes[node].object;
+	struct labels labels = {o ? o->meta.labels : NULL, o ? o->meta.n_labels : 0, NULL};
+	return peer->node_selector == WR_NONE ||
+	       selects(w->selectors[peer->node_selector].source, &labels);
+}
+
 static bool tier_peer_matches(const struct question *q, const struct wr_peer *peer)
 {
 	const struct wr_pod *pod = pod_of(q->r, q->peer);
@@ -186,6 +198,9 @@ static bool tier_peer_matches(const struct question *q, const struct wr_peer *pe
 		return pod && tier_pods(q->r->world, peer, pod);
 	case WR_PEER_IPBLOCK:
 		return in_block(q, &peer->cidr, peer->except, peer->n_except);
+	case WR_PEER_NODES:
+		return tier_node(q, peer);
+	case WR_PEER_DOMAINS:
 	case WR_PEER_NOTHING:
 		break;
 	}
