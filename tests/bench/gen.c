@@ -3,10 +3,11 @@
  * A generated cluster as one v1 List in JSON, for benchmarks: namespaces,
  * nodes, pods with addresses, and NetworkPolicies of the kinds that clusters
  * have (default denies, own namespace, DNS, and rules with selectors, ipBlocks
- * and ports of all forms). The same options give the same bytes anywhere.
+ * and ports of all forms), and ClusterNetworkPolicies of both tiers. The same
+ * options give the same bytes anywhere.
  *
- *	bench_gen [--pods N] [--policies N] [--namespaces N] [--nodes N] [--seed N]
- *	          [--unique-labels] [-o FILE]
+ *	bench_gen [--pods N] [--policies N] [--cluster-policies N] [--cluster-rules N]
+ *	          [--namespaces N] [--nodes N] [--seed N] [--unique-labels] [-o FILE]
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,7 +23,7 @@
 #define PODS_MAX 1000000
 
 struct options {
-	unsigned long pods, policies, namespaces, nodes, seed;
+	unsigned long pods, policies, cluster_policies, cluster_rules, namespaces, nodes, seed;
 	bool unique_labels;
 	const char *output;
 };
@@ -357,6 +358,88 @@ static void put_policy(struct gen *g, unsigned i)
 	put(g, "}}");
 }
 
+/* ---- cluster-wide policies ---- */
+
+/* Whole namespaces, or pods in them. */
+static void put_cluster_pods(struct gen *g)
+{
+	if (percent(g) < 40) {
+		put(g, "\"namespaces\":");
+		put_namespace_selector(g);
+		return;
+	}
+	put(g, "\"pods\":{\"namespaceSelector\":");
+	put_namespace_selector(g);
+	put(g, ",\"podSelector\":");
+	put_pod_selector(g);
+	put(g, "}");
+}
+
+static void put_cluster_peer(struct gen *g, bool ingress)
+{
+	unsigned r = percent(g);
+	put(g, "{");
+	if (ingress || r < 70)
+		put_cluster_pods(g);
+	else if (r < 75)
+		put(g, "\"nodes\":{\"matchLabels\":{\"kubernetes.io/hostname\":\"node-%u\"}}",
+		    below(g, g->o->nodes));
+	else
+		put(g, "\"networks\":[\"172.%u.%u.0/24\",\"203.0.113.%u/26\"]", 16 + below(g, 16),
+		    below(g, 256), below(g, 4) * 64);
+	put(g, "}");
+}
+
+static void put_protocol(struct gen *g)
+{
+	static const unsigned numbers[] = {80, 443, 5432, 8080, 8443, 9090},
+			      starts[] = {1024, 8000, 30000}, spans[] = {10, 100, 1000};
+	unsigned r = percent(g), first = PICK(g, starts), span = PICK(g, spans);
+	if (r < 60)
+		put(g, "{\"tcp\":{\"destinationPort\":{\"number\":%u}}}", PICK(g, numbers));
+	else if (r < 80)
+		put(g, "{\"udp\":{\"destinationPort\":{\"number\":%u}}}", below(g, 2) ? 53 : 5353);
+	else
+		put(g, "{\"tcp\":{\"destinationPort\":{\"range\":{\"start\":%u,\"end\":%u}}}}",
+		    first, first + span);
+}
+
+static void put_cluster_rule(struct gen *g, bool ingress)
+{
+	static const char *const actions[] = {"Accept", "Accept", "Deny", "Deny", "Pass"};
+	put(g, "{\"action\":\"%s\",\"%s\":[", PICK(g, actions), ingress ? "from" : "to");
+	for (unsigned i = 0, n = 1 + below(g, 3); i < n; i++) {
+		put(g, "%s", i ? "," : "");
+		put_cluster_peer(g, ingress);
+	}
+	put(g, "]");
+	if (percent(g) < 80) {
+		put(g, ",\"protocols\":[");
+		put_protocol(g);
+		put(g, "]");
+	}
+	put(g, "}");
+}
+
+/* Half of them for each direction, one in four of the Baseline tier. */
+static void put_cluster_policy(struct gen *g, unsigned i)
+{
+	bool ingress = i % 2;
+	item(g);
+	put(g,
+	    "{\"apiVersion\":\"policy.networking.k8s.io/v1alpha2\",\"kind\":"
+	    "\"ClusterNetworkPolicy\",\"metadata\":{\"name\":\"cnp-%u\"},\"spec\":{\"tier\":"
+	    "\"%s\",\"priority\":%u,\"subject\":{",
+	    i, i % 4 == 3 ? "Baseline" : "Admin", i % 1001);
+	put_cluster_pods(g);
+	put(g, "},\"%s\":[", ingress ? "ingress" : "egress");
+	for (unsigned long k = 0; k < g->o->cluster_rules; k++) {
+		put(g, "%s", k ? "," : "");
+		put_cluster_rule(g, ingress);
+	}
+	put(g, "]}}");
+}
+
 /* ---- all of it ---- */
 
 static int generate(struct gen *g)
@@ -370,6 +453,8 @@ static int generate(struct gen *g)
 		put_pod(g, i);
 	for (unsigned i = 0; i < g->o->policies; i++)
 		put_policy(g, i);
+	for (unsigned i = 0; i < g->o->cluster_policies; i++)
+		put_cluster_policy(g, i);
 	put(g, "\n]}\n");
 	return ferror(g->out) ? -EIO : 0;
 }
@@ -392,6 +477,8 @@ static struct options parse(int argc, char **argv)
 	static const struct option known[] = {
 		{"pods", required_argument, NULL, 'p'},
 		{"policies", required_argument, NULL, 'n'},
+		{"cluster-policies", required_argument, NULL, 'c'},
+		{"cluster-rules", required_argument, NULL, 'l'},
 		{"namespaces", required_argument, NULL, 's'},
 		{"nodes", required_argument, NULL, 'k'},
 		{"seed", required_argument, NULL, 'r'},
@@ -399,12 +486,17 @@ static struct options parse(int argc, char **argv)
 		{"output", required_argument, NULL, 'o'},
 		{NULL, 0, NULL, 0},
 	};
-	struct options o = {.pods = 200, .policies = 100, .nodes = 4, .seed = 1};
+	struct options o = {
+		.pods = 200, .policies = 100, .cluster_rules = 25, .nodes = 4, .seed = 1};
 	for (int c; (c = getopt_long(argc, argv, "o:", known, NULL)) != -1;) {
 		if (c == 'p')
 			o.pods = number(optarg, 1, PODS_MAX);
 		else if (c == 'n')
 			o.policies = number(optarg, 0, PODS_MAX);
+		else if (c == 'c')
+			o.cluster_policies = number(optarg, 0, PODS_MAX);
+		else if (c == 'l')
+			o.cluster_rules = number(optarg, 1, 25);
 		else if (c == 's')
 			o.namespaces = number(optarg, 1, PODS_MAX);
 		else if (c == 'k')

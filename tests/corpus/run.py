@@ -23,6 +23,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,7 +60,24 @@ HOSTS = {
     'semanticDiff-same-topologies-old2': DEMO,
     'semanticDiff-same-topologies-old3': DEMO,
 }
+# Policies that an API server refuses and the analyser takes: a pods peer without podSelector.
+# With the selector that it assumes put in, {}, the answers must agree.
+MENDED = {
+    'anp_demo', 'anp_test_11', 'anp_test_12', 'anp_test_12_swapping_rules',
+    'anp_test_3_pass_traffic', 'anp_test_8', 'anp_test_9_swapping_rules',
+    'anp_test_multiple_anps', 'exposure_test_with_anp_12', 'exposure_test_with_anp_13',
+    'exposure_test_with_anp_15',
+}
+# The analyser knows no IPv6: all that is IPv4 must agree.
+NO_IPV6 = {'anp_and_banp_using_networks_with_ipv6_test'}
 EXPLAINED = {
+    'anp_and_banp_using_networks_with_ipv6_test': 'the analyser knows no IPv6',
+    'anp_bad_path_test_1':
+        'the analyser refuses equal priorities; the API takes them, weir has an order for them',
+    'anp_test_named_ports_multiple_peers':
+        'a named port towards networks, which the API refuses; the analyser leaves it out',
+    **{case: 'pods without podSelector, which the API refuses; with {} put in, both agree'
+       for case in MENDED},
     'example_pods_w_same_owner_and_labels_gap_no_policy':
         'the ownerReferences have no kind, which the API requires; weir does not group by them',
     'k8s_ingress_test_new':
@@ -204,13 +222,43 @@ def compare_lists(expected, got):
             lines + [f'  too many {c}' for c in sorted(more.elements())])
 
 
-def connectivity_case(weir, path):
+def list_connections(weir, manifests):
+    return subprocess.run([weir, 'list', '-f', manifests, '-o', 'json',
+                           '--ipblock-matches-pods=no'], capture_output=True, text=True,
+                          timeout=120)
+
+
+def mend(weir, manifests, folder):
+    """A copy of manifests in folder, with podSelector: {} where weir says that it lacks."""
+    copy = os.path.join(folder, 'manifests')
+    shutil.copytree(manifests, copy)
+    missing = re.findall(r'^(.+?):(\d+):(\d+): error: \S+\.podSelector: Required value',
+                         list_connections(weir, copy).stderr, re.M)
+    for path, line, column in sorted(missing, key=lambda m: -int(m[1])):
+        os.chmod(path, 0o644)
+        with open(path, encoding='utf-8') as file:
+            lines = file.read().split('\n')
+        lines.insert(int(line) - 1, ' ' * (int(column) - 1) + 'podSelector: {}')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write('\n'.join(lines))
+    return copy
+
+
+def mended_case(weir, path):
+    """As connectivity_case, of manifests that an API server would take."""
+    with tempfile.TemporaryDirectory() as folder:
+        return connectivity_case(weir, path, mend(weir, os.path.join(path, 'manifests'), folder))
+
+
+def is_ipv6(connection):
+    return any('::' in end.split('[')[0] for end in connection[:2])
+
+
+def connectivity_case(weir, path, manifests=None):
     """(agrees, the connections that differ, lines of explanation)"""
     with open(os.path.join(path, 'expected.json'), encoding='utf-8') as file:
         expected = json.load(file)
-    done = subprocess.run([weir, 'list', '-f', os.path.join(path, 'manifests'), '-o', 'json',
-                           '--ipblock-matches-pods=no'], capture_output=True, text=True,
-                          timeout=120)
+    done = list_connections(weir, manifests or os.path.join(path, 'manifests'))
     if expected['rc'] != 0:
         if done.returncode == 2 and ': error: ' in done.stderr:
             return True, set(), []
@@ -232,6 +280,10 @@ def connectivity(weir, corpus):
         hosts = HOSTS.get(case)
         if hosts is not None and any(src not in hosts and dst not in hosts
                                      for src, dst, _ in differing):
+            reason = None
+        if case in MENDED and not mended_case(weir, path)[0]:
+            reason = None
+        if case in NO_IPV6 and not all(is_ipv6(c) for c in differing):
             reason = None
         if agrees and reason:
             counts.disagree(case, f'agrees, though a difference is explained: {reason}')
