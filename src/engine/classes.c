@@ -165,6 +165,22 @@ static void partition_start(struct partition *pt, const struct population *pop,
 	}
 }
 
+/* Pods' classes get the lower numbers: peers that are pods then have no word for the rest. */
+static void number_pods_first(struct partition *pt, const struct population *pop)
+{
+	uint32_t *has_pod = pt->hit, *number = pt->split, next = 0;
+	memset(has_pod, 0, pt->n * sizeof(*has_pod));
+	for (uint32_t i = 0; i < pop->n_endpoints; i++)
+		has_pod[pt->of[i]] |= pop->endpoints[i].pod != WR_NONE;
+	for (uint32_t pass = 0; pass < 2; pass++)
+		for (uint32_t c = 0; c < pt->n; c++)
+			if (has_pod[c] == !pass)
+				number[c] = next++;
+	for (uint32_t i = 0; i < pop->n_entities; i++)
+		pt->of[i] = number[pt->of[i]];
+	memset(pt->hit, 0, pt->n * sizeof(*pt->hit));
+}
+
 /* The classes that an atom's members are of, each once. */
 static int atom_classes(struct atom *atom, const struct partition *pt, struct wr_arena *arena)
 {
@@ -180,7 +196,19 @@ static int atom_classes(struct atom *atom, const struct partition *pt, struct wr
 	if (n)
 		memcpy(atom->classes, pt->touched, n * sizeof(uint32_t));
 	atom->n_classes = n;
-	return 0;
+	/* to be met with other sets word by word; a short list is as quickly gone through */
+	if (n < 32)
+		return 0;
+	struct wr_bitset *set = wr_bitset_new(arena, pt->n);
+	atom->first_word = UINT32_MAX;
+	for (uint32_t i = 0; set && i < n; i++) {
+		uint32_t word = atom->classes[i] / 64;
+		wr_bitset_add(set, atom->classes[i]);
+		atom->first_word = word < atom->first_word ? word : atom->first_word;
+		atom->last_word = word > atom->last_word ? word : atom->last_word;
+	}
+	atom->class_set = set;
+	return set ? 0 : -ENOMEM;
 }
 
 int classes_build(struct classes *cl, const struct population *pop, struct selection *sel,
@@ -195,6 +223,7 @@ int classes_build(struct classes *cl, const struct population *pop, struct selec
 		if (sel->atoms.items[i].is_peer)
 			partition_split(&pt, sel->atoms.items[i].members,
 					sel->atoms.items[i].n_members);
+	number_pods_first(&pt, pop);
 	for (size_t i = 0; i < sel->atoms.n; i++)
 		if (sel->atoms.items[i].is_peer &&
 		    atom_classes(&sel->atoms.items[i], &pt, arena) < 0)

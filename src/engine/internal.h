@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What the engine's files share. A program is built in five steps, each a file:
+ * What the engine's files share. A program is built in steps, each a file:
  *
  *	population.c  who can be a peer: endpoints, prefixes, addresses outside
  *	select.c      selectors and peers to sets of pods (atoms), each once
  *	classes.c     partition of all entities by the atoms: the peer classes
- *	port_sets.c   sets of ranges of (protocol, port), interned, and painting on them
- *	rows.c        for every set of policies that apply to a subject: its row
+ *	port_sets.c   sets of ranges of (protocol, port), interned
+ *	canvas.c      painting such ranges, rule by rule
+ *	paint.c       the policies of one row, flattened onto its classes
+ *	rows.c        for every list of policies that apply to a subject: its row
  *
  * and compile.c runs them. An "entity" is an endpoint, a prefix, or one of the
  * two "everything else" (IPv4, IPv6); entities are numbered in that order.
@@ -56,6 +58,8 @@ struct atom {
 	uint32_t n_members;
 	uint32_t *classes; /* of the members, each once (classes.c) */
 	uint32_t n_classes;
+	const struct wr_bitset *class_set; /* the same as a set; NULL where they are few */
+	uint32_t first_word, last_word;    /* of class_set that are not empty */
 };
 
 struct selection {
@@ -102,7 +106,7 @@ int classes_build(struct classes *cl, const struct population *pop, struct selec
 
 /* ---- port_sets.c ---- */
 
-/* States of a key while rules are painted in order. */
+/* States of a key while rules are painted in order (canvas.c). */
 enum paint { PAINT_OPEN, PAINT_PASSED, PAINT_ALLOW, PAINT_DENY };
 
 struct span { /* ends where the next begins */
@@ -111,7 +115,7 @@ struct span { /* ends where the next begins */
 };
 
 /* What a rule's ports cover: sorted disjoint key ranges, interned. 0: nothing, 1: everything. */
-enum { CANVAS_OPEN = 0, COVER_NOTHING = 0, COVER_ALL = 1 };
+enum { COVER_NOTHING = 0, COVER_ALL = 1 };
 
 struct key_span {
 	uint32_t first, last;
@@ -119,20 +123,12 @@ struct key_span {
 
 struct port_sets {
 	struct wr_arena *arena;
-	WR_VEC(struct spans {
-		const struct span *items;
-		uint32_t n;
-	})
-	canvases;
-	struct wr_map *canvas_index;
 	WR_VEC(struct cover {
 		const struct key_span *items;
 		uint32_t n;
 	})
 	covers;
 	struct wr_map *cover_index;
-	struct wr_map *memo;       /* (canvas, cover, paint, author) to canvas */
-	WR_VEC(uint32_t) final_of; /* by canvas: final port set + 1; 0: not yet */
 	WR_VEC(struct final_set {
 		const struct wr_range *items;
 		uint32_t n;
@@ -146,15 +142,32 @@ void port_sets_free(struct port_sets *ps);
 /* The cover of a rule's ports on a destination with these named ports (NULL: none). */
 int port_sets_cover(struct port_sets *ps, const struct wr_rule *r, const struct wr_pod *dst,
 		    uint32_t *cover);
-/* The canvas after painting what is open of it; COVER_ALL and friends are covers. */
-int port_sets_paint(struct port_sets *ps, uint32_t canvas, uint32_t cover, enum paint paint,
-		    uint32_t author, uint32_t *out);
-/* The canvas with what was passed open again (the next tier begins). */
-int port_sets_reopen(struct port_sets *ps, uint32_t canvas, uint32_t *out);
-/* The final port set: what is still open or passed is allowed by default. */
-int port_sets_final(struct port_sets *ps, uint32_t canvas, uint32_t *out);
+/* The final port set of a canvas: what is still open or passed is allowed by default. */
+int port_sets_final(struct port_sets *ps, const struct span *spans, uint32_t n, uint32_t *out);
 /* The final port set that allows what both allow. */
 int port_sets_both(struct port_sets *ps, uint32_t a, uint32_t b, uint32_t *out);
+
+/* ---- canvas.c ---- */
+
+struct canvas {
+	uint32_t first, n; /* its spans */
+	bool open;         /* some of them is */
+};
+
+struct canvases {
+	WR_VEC(struct span) spans; /* of all canvases, one after the other */
+	WR_VEC(struct canvas) items;
+};
+
+/* All that there will be is CANVAS_OPEN, on which everything is open. */
+enum { CANVAS_OPEN = 0 };
+int canvases_reset(struct canvases *cs);
+void canvases_free(struct canvases *cs);
+/* The canvas after painting what is open of it; the same one where the cover holds nothing open. */
+int canvas_paint(struct canvases *cs, uint32_t canvas, const struct cover *cover, enum paint paint,
+		 uint32_t author, uint32_t *out);
+/* The canvas with what was passed open again (the next tier begins). */
+int canvas_reopen(struct canvases *cs, uint32_t canvas, uint32_t *out);
 
 /* ---- rows.c ---- */
 
@@ -165,6 +178,19 @@ struct row {
 	uint32_t signature; /* of the subject's named ports where they matter, else 0 */
 	uint32_t *sets;     /* by class */
 };
+
+/* ---- paint.c ---- */
+
+struct painter;
+
+/* NULL: out of memory. */
+struct painter *painter_new(struct wr_program *p);
+void painter_free(struct painter *pt);
+/* Fills row->sets; the other fields are the caller's. */
+int painter_row(struct painter *pt, struct row *row);
+/* The authors that every program has: WR_BY_DEFAULT, WR_BY_SELF, WR_BY_NODE. */
+int painter_fixed_authors(struct wr_program *p);
+bool painter_names_ports(const struct wr_rule *r);
 
 struct row_table {
 	WR_VEC(struct row) rows;
