@@ -283,7 +283,8 @@ void wr_lab_node_json(uint32_t node, struct wr_buf *b)
 	struct wr_cidr c4 = wr_lab_pod_cidr(node, WR_IPV4), c6 = wr_lab_pod_cidr(node, WR_IPV6);
 	wr_buf_printf(b,
 		      "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"node-%u\","
-		      "\"labels\":{\"kubernetes.io/hostname\":\"node-%u\"}},"
+		      "\"labels\":{\"kubernetes.io/hostname\":\"node-%u\","
+		      "\"kubernetes.io/os\":\"linux\"}},"
 		      "\"spec\":{\"podCIDR\":\"%s\",\"podCIDRs\":[\"%s\",\"%s\"]},"
 		      "\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"%s\"},"
 		      "{\"type\":\"InternalIP\",\"address\":\"%s\"}]}}\n",
