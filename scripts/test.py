@@ -205,7 +205,7 @@ def phase_fuzz(counts, args):
 def phase_kernel(counts, _):
     """Scripts, and the test programs that the plain build made."""
     programs = [p for p in sorted(PLAIN.glob('tests/kernel/*/*test')) if os.access(p, os.X_OK)]
-    scripts = sorted((ROOT / 'tests/kernel').rglob('*.py'))
+    scripts = sorted(p for p in (ROOT / 'tests/kernel').rglob('*.py') if os.access(p, os.X_OK))
     for path in programs + scripts:
         name = f'kernel/{path.parent.name}/{path.stem}'
         if os.geteuid():
