@@ -424,8 +424,8 @@ def baseline_pass():
         {'ends-the-tier': 'w0>n0 tcp/80, !s0>n0 tcp/80, !n1>n0 tcp/80'}
 
 
-# the older API has one Baseline policy, and no Pass in it
-ONLY_NEW = {('Baseline', 'SamePriority'), ('Baseline', 'Pass')}
+# the older API has one Baseline policy, with no Pass and no names in it
+ONLY_NEW = {('Baseline', 'SamePriority'), ('Baseline', 'Pass'), ('Baseline', 'DomainNames')}
 
 
 def scenarios(ips):
