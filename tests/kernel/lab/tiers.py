@@ -338,6 +338,12 @@ def same_priority(tier):
                 '!e1>s0 tcp/8080',
         'own-subjects-only': 's0>n0 tcp/8080, n0>s0 tcp/8080, s1>e0 tcp/80, e0>s0 tcp/80',
         'others-untouched': 'w0>n0 tcp/80, n1>w0 tcp/80'}
+    # the API leaves open which of two wins that match the same: here the names decide
+    accept, deny = ({'egress': [Rule(a, [ns('w')])]} for a in ('Accept', 'Deny'))
+    yield [Policy(tier, 'b', 15, ns('n'), **deny), Policy(tier, 'a', 15, ns('n'), **accept)], \
+        {'overlap-by-name-accept': 'n0>w0 tcp/80'}
+    yield [Policy(tier, 'b', 15, ns('n'), **accept), Policy(tier, 'a', 15, ns('n'), **deny)], \
+        {'overlap-by-name-deny': '!n0>w0 tcp/80'}
 
 
 def one_direction(tier, way):
