@@ -125,26 +125,60 @@ static void node_row(const struct wr_lab *lab, const struct wr_object *o, bool w
 		labels_cell(t, &o->meta);
 }
 
-static void policy_row(const struct wr_lab *lab, const struct wr_object *o, bool wide,
-		       struct wr_table *t)
+/* NULL only for an object that is not of this world. */
+static const struct wr_policy *policy_of(const struct wr_lab *lab, const struct wr_object *o)
 {
-	const struct wr_np_object *p = &o->np;
-	char place[300];
-	size_t n = 0;
 	for (uint32_t i = 0; i < lab->world->n_policies; i++)
 		if (lab->world->policies[i].object == o)
-			n = i;
-	const struct wr_policy *q = &lab->world->policies[n];
-	cell(t, o->meta.ns);
-	cell(t, o->meta.name);
-	const char *selector = wr_selector_format(lab->world, q->subject.pod_selector, lab->arena);
-	cell(t, selector && *selector ? selector : "<all pods>");
-	cell(t, p->isolates[WR_INGRESS] && p->isolates[WR_EGRESS] ? "Ingress,Egress"
-		: p->isolates[WR_INGRESS]                         ? "Ingress"
-								  : "Egress");
+			return &lab->world->policies[i];
+	return NULL;
+}
+
+static const char *selector_text(const struct wr_lab *lab, uint32_t selector)
+{
+	const char *text = wr_selector_format(lab->world, selector, lab->arena);
+	return text ? text : "";
+}
+
+static void types_and_place(const struct wr_object *o, bool ingress, bool egress, bool wide,
+			    struct wr_table *t)
+{
+	char place[300];
+	cell(t, ingress && egress ? "Ingress,Egress"
+		: ingress         ? "Ingress"
+		: egress          ? "Egress"
+				  : "<none>");
 	snprintf(place, sizeof(place), "%s:%u", o->mark.file ? o->mark.file : "", o->mark.line);
 	if (wide)
 		cell(t, place);
+}
+
+static void policy_row(const struct wr_lab *lab, const struct wr_object *o, bool wide,
+		       struct wr_table *t)
+{
+	const struct wr_policy *p = policy_of(lab, o);
+	const char *pods = p ? selector_text(lab, p->subject.pod_selector) : "";
+	cell(t, o->meta.ns);
+	cell(t, o->meta.name);
+	cell(t, *pods ? pods : "<all pods>");
+	types_and_place(o, o->np.isolates[WR_INGRESS], o->np.isolates[WR_EGRESS], wide, t);
+}
+
+static void cluster_policy_row(const struct wr_lab *lab, const struct wr_object *o, bool wide,
+			       struct wr_table *t)
+{
+	const struct wr_policy *p = policy_of(lab, o);
+	const char *pods = p ? selector_text(lab, p->subject.pod_selector) : "";
+	const char *ns = p ? selector_text(lab, p->subject.ns_selector) : "";
+	cell(t, o->meta.name);
+	cell(t, o->cp.tier == WR_TIER_ADMIN ? "Admin" : "Baseline");
+	wr_table_cell(t, WR_PLAIN, "%d", (int)o->cp.priority);
+	if (*ns || *pods)
+		wr_table_cell(t, WR_PLAIN, "%s%s%s%s%s", *ns ? "namespaces " : "", ns,
+			      *ns && *pods ? ", " : "", *pods ? "pods " : "", pods);
+	else
+		cell(t, "<all pods>");
+	types_and_place(o, o->cp.n_rules[WR_INGRESS] > 0, o->cp.n_rules[WR_EGRESS] > 0, wide, t);
 }
 
 struct view {
@@ -154,6 +188,9 @@ struct view {
 	void (*row)(const struct wr_lab *lab, const struct wr_object *o, bool wide,
 		    struct wr_table *t);
 };
+
+#define CLUSTER_POLICY_VIEW \
+	{"NAME", "TIER", "PRIORITY", "SUBJECT", "TYPES", "FILE"}, 5, cluster_policy_row
 
 static const struct view views[] = {
 	{WR_KIND_POD, {"NAMESPACE", "NAME", "STATUS", "IP", "NODE", "LABELS"}, 5, pod_row},
@@ -166,6 +203,9 @@ static const struct view views[] = {
 	 {"NAMESPACE", "NAME", "POD-SELECTOR", "TYPES", "FILE"},
 	 4,
 	 policy_row},
+	{WR_KIND_CLUSTERNETWORKPOLICY, CLUSTER_POLICY_VIEW},
+	{WR_KIND_ADMINNETWORKPOLICY, CLUSTER_POLICY_VIEW},
+	{WR_KIND_BASELINEADMINNETWORKPOLICY, CLUSTER_POLICY_VIEW},
 };
 
 /* ---- get ---- */
@@ -223,8 +263,9 @@ static int run_get(const struct wr_args *args)
 		if (kind >= 0 && views[i].kind == (enum wr_kind)kind)
 			v = &views[i];
 	if (!v)
-		return wr_usage_error(args, "'%s' is none of pods, services, nodes and netpol",
-				      args->operands[0]);
+		return wr_usage_error(
+			args, "'%s' is none of pods, services, nodes, netpol, cnp, anp and banp",
+			args->operands[0]);
 	int rc = d ? wr_lab_open(wr_arg_string(args, "name"), d, &lab) : -ENOMEM;
 	if (rc)
 		return d ? failed(args, d, rc) : wr_fail(args, "out of memory");
@@ -292,8 +333,8 @@ static const struct wr_option status_options[] = {WR_OPTION_LAB_NAME, WR_OPTION_
 
 const struct wr_command wr_lab_get_command = {
 	.name = "get",
-	.summary = "list pods, services, nodes or network policies",
-	.operands = "pods|services|nodes|netpol",
+	.summary = "list pods, services, nodes or policies",
+	.operands = "pods|services|nodes|netpol|cnp|anp|banp",
 	.min_operands = 1,
 	.max_operands = 1,
 	.options = get_options,

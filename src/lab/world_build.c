@@ -178,7 +178,7 @@ static int read_all(struct wr_lab *lab, struct sources *out, struct wr_diags *di
 static bool is_kept(const struct wr_object *o)
 {
 	return o->kind == WR_KIND_NAMESPACE || o->kind == WR_KIND_SERVICE ||
-	       o->kind == WR_KIND_NETWORKPOLICY;
+	       wr_kind_is_policy(o->kind);
 }
 
 /* Namespaces that only a label command knows get an object to carry the labels. */
