@@ -330,6 +330,7 @@ static bool differs(const struct run *r, const struct way *way, uint8_t family)
 	if (!family || wr_target_sides(r->l.program, &way->targets[0], &way->targets[1], family,
 				       sides, &other, &problem) < 0)
 		return false;
+	sides[1].by_service = way->sides[1].by_service;
 	wr_evaluate(r->l.program, &sides[0], &sides[1], wr_proto_of_family(r->proto, family),
 		    way->port, &v);
 	return v.allow != way->trace.allow;
@@ -343,6 +344,7 @@ static int trace_way(struct run *r, struct way *way)
 	if (wr_target_sides(r->l.program, &way->targets[0], &way->targets[1], r->family, way->sides,
 			    &other, &problem) < 0)
 		return wr_fail(r->args, "%s", problem.text);
+	way->sides[1].by_service = r->service != NULL;
 	uint8_t family = way->sides[0].family ? way->sides[0].family : way->sides[1].family;
 	way->proto = wr_proto_of_family(r->proto, family);
 	int status = way->port ? WR_EXIT_OK : parse_port(r, way);

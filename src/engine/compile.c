@@ -222,6 +222,21 @@ static bool is_own_node(const struct wr_program *p, const struct wr_side *src,
 	       p->world->pods[dst->pod].node == src->node;
 }
 
+/* Back to itself through its own Service: the two tiers' verdict is the endpoint's own port set. */
+static void judge_hairpin(const struct wr_program *p, const struct wr_side *side, uint32_t key,
+			  struct wr_verdict *out)
+{
+	if (!side->id.self)
+		return;
+	const struct wr_range *r = find_range(&p->sets.finals.items[side->id.self], key);
+	const struct wr_author *author = wr_program_author(p, r->author);
+	if (author->kind != WR_BY_RULE)
+		return;
+	out->allow = r->allow;
+	out->dir[author->dir].allow = r->allow;
+	out->dir[author->dir].author = r->author;
+}
+
 void wr_evaluate(const struct wr_program *p, const struct wr_side *src, const struct wr_side *dst,
 		 uint8_t proto, uint16_t port, struct wr_verdict *out)
 {
@@ -229,6 +244,8 @@ void wr_evaluate(const struct wr_program *p, const struct wr_side *src, const st
 	if (is_self(p, src, dst)) {
 		*out = (struct wr_verdict){.allow = true,
 					   .dir = {{true, WR_AUTHOR_SELF}, {true, WR_AUTHOR_SELF}}};
+		if (dst->by_service)
+			judge_hairpin(p, dst, key, out);
 		return;
 	}
 	judge(p, src, dst, WR_EGRESS, key, out);

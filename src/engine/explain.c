@@ -99,7 +99,7 @@ static int walk_tier(const struct connection *c, uint32_t first, uint32_t *next,
 		if (!wr_match_subject(c->p, pol, subject))
 			continue;
 		if (tier == WR_TIER_NETWORKPOLICY) {
-			if (!pol->isolates[out->dir])
+			if (!pol->isolates[out->dir] || wr_is_to_itself(c))
 				continue;
 			int rc = note_isolating(out, i, w->n_policies, arena);
 			if (rc)
@@ -122,7 +122,7 @@ static int walk_tier(const struct connection *c, uint32_t first, uint32_t *next,
 	return 0;
 }
 
-static bool same_pod(const struct connection *c)
+bool wr_is_to_itself(const struct connection *c)
 {
 	return c->src->pod != WR_NONE && c->src->pod == c->dst->pod &&
 	       c->p->world->pods[c->src->pod].kind == WR_KIND_POD;
@@ -142,9 +142,10 @@ static int explain_direction(const struct connection *c, enum wr_direction dir,
 	*out = (struct wr_reason){.dir = dir, .allow = true, .peer = WR_NONE, .port = WR_NONE};
 	out->author = (struct wr_author){
 		.kind = WR_BY_DEFAULT, .dir = dir, .policy = WR_NONE, .rule = WR_NONE};
-	if (same_pod(c)) {
+	if (wr_is_to_itself(c)) {
 		out->author.kind = WR_BY_SELF;
-		return wr_reason_text(c, arena, out);
+		if (!c->dst->by_service)
+			return wr_reason_text(c, arena, out);
 	}
 	if (dir == WR_INGRESS && own_node(c)) {
 		out->author.kind = WR_BY_NODE;

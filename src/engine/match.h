@@ -13,6 +13,12 @@ struct connection {
 	uint16_t port;
 };
 
+/*
+ * A Pod and itself: no policy judges that, but the Admin and Baseline tiers do
+ * where the connection goes by way of a Service (dst->by_service).
+ */
+bool wr_is_to_itself(const struct connection *c);
+
 /* How far a peer holds a side; MATCH_YES is all the way. */
 enum peer_match {
 	MATCH_YES,

@@ -119,6 +119,13 @@ struct wr_side {
 	uint32_t pod;      /* index of the pod, WR_NONE: none */
 	uint32_t node;     /* the node it is (a node's address, a hostNetwork pod), WR_NONE: none */
 	uint8_t family;    /* 0: a pod without addresses */
+	/*
+	 * A destination that was reached by way of a Service: where it is the source
+	 * itself, the connection leaves the pod and comes back (hairpin), and the
+	 * Admin and Baseline tiers judge it. NetworkPolicies never do. Set it after
+	 * the functions below.
+	 */
+	bool by_service;
 	struct wr_ip ip;
 };
 
@@ -137,7 +144,8 @@ struct wr_verdict {
 
 /*
  * Whether a new connection from src to dst is allowed. proto: IP protocol
- * number; port: destination port, 0 for protocols without ports.
+ * number; port: destination port, 0 for protocols without ports. Of a hairpin
+ * (by_service) that both directions deny, egress is the one that is told.
  */
 void wr_evaluate(const struct wr_program *p, const struct wr_side *src, const struct wr_side *dst,
 		 uint8_t proto, uint16_t port, struct wr_verdict *out);

@@ -89,7 +89,8 @@ static bool applies(const struct tracer *t, uint32_t policy, enum wr_direction d
 		    const struct wr_side *subject)
 {
 	const struct wr_policy *p = &t->c.p->world->policies[policy];
-	bool acts = p->tier == WR_TIER_NETWORKPOLICY ? p->isolates[dir] : p->n_rules[dir] > 0;
+	bool acts = p->tier == WR_TIER_NETWORKPOLICY ? p->isolates[dir] && !wr_is_to_itself(&t->c)
+						     : p->n_rules[dir] > 0;
 	return acts && wr_match_subject(t->c.p, p, subject);
 }
 

@@ -169,6 +169,8 @@ static void write_event(void *ctx, const struct weir_event *e)
 	memcpy(ips[1].b, e->dst, sizeof(ips[1].b));
 	for (int i = 0; i < 2; i++)
 		wr_side_ip(d->lab->program, &ips[i], &sides[i]);
+	/* what a pod sends to its own address never leaves it: this came back by a Service */
+	sides[1].by_service = true;
 	char ip[WR_IP_TEXT];
 	wr_buf_text(d->out, "{\"time\":");
 	put_time(d->out, e->time_ns);

@@ -206,12 +206,14 @@ static int port_number(const struct wr_lab *lab, const struct wr_lab_flow *flow,
 /* ---- expectation ---- */
 
 static enum wr_lab_outcome judge(const struct wr_lab *lab, const struct wr_ip *src,
-				 const struct wr_ip *dst, uint8_t proto, uint16_t port)
+				 const struct wr_ip *dst, uint8_t proto, uint16_t port,
+				 bool by_service)
 {
 	struct wr_side s, d;
 	struct wr_verdict v;
 	wr_side_ip(lab->program, src, &s);
 	wr_side_ip(lab->program, dst, &d);
+	d.by_service = by_service;
 	wr_evaluate(lab->program, &s, &d, proto, port, &v);
 	return v.allow ? WR_LAB_ALLOW : WR_LAB_DENY;
 }
@@ -230,7 +232,7 @@ static void expect_service(const struct wr_lab *lab, const struct wr_service *s,
 			uint16_t port = wr_service_target(&o->ports[p], pod);
 			if (!ip || !port)
 				continue;
-			bool allow = judge(lab, &t->src, ip, t->proto, port) == WR_LAB_ALLOW;
+			bool allow = judge(lab, &t->src, ip, t->proto, port, true) == WR_LAB_ALLOW;
 			yes += allow;
 			no += !allow;
 		}
@@ -269,7 +271,7 @@ int wr_lab_probe_target(struct wr_lab *lab, const struct wr_lab_flow *flow,
 	if (dst.service)
 		expect_service(lab, dst.service, out, result);
 	else
-		result->expected = judge(lab, &out->src, &out->dst, out->proto, out->port);
+		result->expected = judge(lab, &out->src, &out->dst, out->proto, out->port, false);
 	if (out->src.family != out->dst.family)
 		result->note = "the two ends have no address of one family";
 	else if (out->proto == WR_SCTP)

@@ -218,6 +218,59 @@ static void near_miss_names_the_namespace(void **state)
 	fixture_down(&f);
 }
 
+static void check_hairpin(const char *policies, uint16_t port, bool allow)
+{
+	char text[8192];
+	snprintf(text, sizeof(text), "%s%s---\n%s", cluster, policies,
+		 POLICY("{podSelector: {}, policyTypes: [Ingress, Egress]}"));
+	struct fixture f;
+	fixture_up(&f, text, NULL);
+	struct wr_side web = fixture_side(&f, "shop/web", 4), back = web;
+	struct wr_verdict v;
+	struct wr_reason why[2];
+	back.by_service = true;
+	wr_evaluate(f.program, &web, &back, WR_TCP, port, &v);
+	assert_int_equal(v.allow, allow);
+	assert_int_equal(wr_explain(f.program, &web, &back, WR_TCP, port, f.arena, why), 0);
+	assert_int_equal(why[0].allow && why[1].allow, allow);
+	for (int d = 0; d < 2 && !allow; d++) {
+		assert_int_equal(why[d].allow, v.dir[d].allow);
+		if (!v.dir[d].allow)
+			assert_int_equal(wr_program_author(f.program, v.dir[d].author)->rule,
+					 why[d].author.rule);
+	}
+	/* without a Service it never leaves the pod */
+	wr_evaluate(f.program, &web, &web, WR_TCP, port, &v);
+	assert_true(v.allow);
+	fixture_down(&f);
+}
+
+#define CLUSTER_POLICY(tier, rules)                                                   \
+	"kind: ClusterNetworkPolicy\napiVersion: policy.networking.k8s.io/v1alpha2\n" \
+	"metadata: {name: c}\nspec: {tier: " tier                                     \
+	", priority: 1, subject: {namespaces: {matchLabels: {team: red}}}, " rules "}\n"
+#define TO_SHOP "[{namespaces: {matchLabels: {team: red}}}]"
+#define PORT_80 "protocols: [{tcp: {destinationPort: {number: 80}}}]"
+
+/* Through its own Service a pod is judged by the cluster-wide tiers, never by NetworkPolicies. */
+static void hairpin_is_the_tiers_business(void **state)
+{
+	(void)state;
+	static const char *const tiers[] = {
+		CLUSTER_POLICY("Admin", "egress: [{action: Deny, to: " TO_SHOP ", " PORT_80 "}]"),
+		CLUSTER_POLICY("Baseline",
+			       "ingress: [{action: Deny, from: " TO_SHOP ", " PORT_80 "}]"),
+		CLUSTER_POLICY("Admin", "ingress: [{action: Accept, from: " TO_SHOP
+					", protocols: [{tcp: {destinationPort: {number: 81}}}]},"
+					"{action: Deny, from: " TO_SHOP ", " PORT_80 "}]"),
+	};
+	for (size_t i = 0; i < 3; i++) {
+		check_hairpin(tiers[i], 80, false);
+		check_hairpin(tiers[i], 81, true);
+	}
+	check_hairpin("", 80, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +285,7 @@ int main(void)
 		cmocka_unit_test(ip_blocks_may_skip_pods),
 		cmocka_unit_test(rows_of_one_node_only),
 		cmocka_unit_test(near_miss_names_the_namespace),
+		cmocka_unit_test(hairpin_is_the_tiers_business),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
