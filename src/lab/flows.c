@@ -84,6 +84,7 @@ static void put_rule(struct wr_buf *out, const struct wr_world *w, const struct 
 {
 	put(out, "policy", policy_name(w, r->author.policy, a));
 	wr_buf_printf(out, ",\"rule\":%u", r->author.rule + 1);
+	put(out, "rule_name", w->policies[r->author.policy].rules[r->dir][r->author.rule].name);
 	put(out, "file", r->mark.file);
 	if (r->mark.line)
 		wr_buf_printf(out, ",\"line\":%u", r->mark.line);
@@ -122,12 +123,18 @@ static const char *const reasons[] = {
 	[WEIR_R_NO_IMAGE] = "nothing is loaded: fails closed",
 };
 
-/* The direction whose reason is told: the one that denied, else the one that a rule allowed. */
+/*
+ * The direction whose reason is told: the one that denied (a hairpin's event
+ * does not know which), else the one that a rule allowed. Of an allowed event
+ * the ingress may be denied all the same: by the destination's node.
+ */
 static enum wr_direction told_direction(const struct weir_event *e, const struct wr_reason why[2])
 {
 	if (!e->allow)
-		return e->denied_by == WEIR_EGRESS ? WR_EGRESS : WR_INGRESS;
-	return why[WR_INGRESS].author.kind == WR_BY_RULE ? WR_INGRESS : WR_EGRESS;
+		return e->denied_by == WEIR_EGRESS || why[WR_INGRESS].allow ? WR_EGRESS
+									    : WR_INGRESS;
+	return why[WR_INGRESS].allow && why[WR_INGRESS].author.kind == WR_BY_RULE ? WR_INGRESS
+										  : WR_EGRESS;
 }
 
 static void put_reason(struct drain *d, const struct weir_event *e, const struct wr_side *src,

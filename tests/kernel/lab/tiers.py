@@ -17,8 +17,10 @@ the letter of their namespace and their number.
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 from typing import NamedTuple
 
 from tiers_forms import (ALL_HOUSES, HOUSES, NODE_2, NODES, WORLD, Policy, Rule, cluster, labelled,
@@ -461,6 +463,90 @@ def scenarios(ips):
             yield tier, name, list(steps)
 
 
+# ---- what else the lab knows of them ----
+
+def listed(force):
+    for old, kinds in ((False, {'cnp': ['back', 'guard']}),
+                       (True, {'anp': ['guard'], 'banp': ['default']})):
+        both = [Policy('Admin', 'guard', 7, ns('n'), ingress=[Rule('Deny', [ns('w')])]),
+                Policy('Baseline', 'back', 7, ns('n'), ingress=[Rule('Deny', [ns('w')])])]
+        wrong = force.become([manifest(p, old) for p in both])
+        for kind, names in kinds.items():
+            done = weir('get', kind, '-o', 'json')
+            items = json.loads(done.stdout or '{"items": []}')['items']
+            rows = [r.split() for r in weir('get', kind).stdout.splitlines()[1:]]
+            got = sorted(i['metadata']['name'] for i in items), sorted(r[0] for r in rows)
+            report(f'get-{kind}', wrong or (got != (names, names) and f'{got} {done.stderr}'))
+
+
+def named_in_flows(force):
+    """A flow says the tier, the policy and the rule that judged it, where there is one."""
+    rules = {'ingress': [Rule('Accept', [ns('w')], 'tcp/80', 'web-for-west'),
+                         Rule('Deny', [ns('w')])],
+             'egress': [Rule('Deny', [ns('n')], name='stay-away')]}
+    wrong = force.become([manifest(Policy('Admin', 'guard', 7, ns('n'), **rules), False)])
+    seen = len(weir('flows', '-o', 'json').stdout.splitlines())
+    probe(list(parse('w0>n1 tcp/80, !w0>n1 tcp/8080, !n0>service/north/own tcp/80')))
+    lines = weir('flows', '-o', 'json').stdout.splitlines()[seen:]
+    got = {(f['from'][-1:] + f['to'][-1:], f['port'], f['verdict'], f['direction'],
+            f.get('policy'), f.get('rule'), f.get('rule_name')) for f in map(json.loads, lines)}
+    # of two nodes, the source's allows what the destination's judges
+    want = {('01', 80, 'allow', 'ingress', 'Admin/guard', 1, 'web-for-west'),
+            ('01', 8080, 'allow', 'egress', None, None, None),
+            ('01', 8080, 'deny', 'ingress', 'Admin/guard', 2, None),
+            ('00', 80, 'deny', 'egress', 'Admin/guard', 1, 'stay-away')}
+    report('flows-name-policy-and-rule', wrong or (got != want and f'{got}'))
+
+
+ECHO = '''
+import socket
+s = socket.create_server(('', 7777))
+while True:
+    c, _ = s.accept()
+    while (data := c.recv(100)):
+        c.sendall(data)
+'''
+TALK = '''
+import socket, sys
+c = socket.create_connection((sys.argv[1], 7777), 3)
+c.settimeout(1.5)
+for line in sys.stdin:
+    try:
+        c.sendall(b'x')
+        print('alive' if c.recv(100) else 'closed', flush=True)
+    except OSError:
+        print('cut', flush=True)
+'''
+
+
+def inside(pod, *argv):
+    return subprocess.Popen([WEIR, 'lab', 'exec', '--name', LAB, pod, '--', sys.executable, *argv],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                            start_new_session=True)
+
+
+def live_connection(force, ips):
+    """What a new rule forbids is cut, what it does not forbid lives on."""
+    def is_now(policy):
+        wrong = force.become([manifest(policy, False)])
+        talk.stdin.write('\n')
+        talk.stdin.flush()
+        return wrong or talk.stdout.readline().strip()
+
+    deny = Policy('Admin', 'guard', 7, ns('n'), ingress=[Rule('Deny', [ns('s')])])
+    force.become([])
+    echo = inside('north/north-0', '-c', ECHO)
+    time.sleep(0.5)
+    talk = inside('west/west-1', '-c', TALK, ips[end('n0')][0].split('/')[0])
+    try:
+        got = [is_now(deny), is_now(deny._replace(ingress=[Rule('Deny', [ns('w')])]))]
+    finally:
+        for process in (talk, echo):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    report('live-connection', got != ['alive', 'cut'] and f'{got}')
+
+
 def main():
     if os.geteuid():
         print('skip tiers needs root')
@@ -486,7 +572,8 @@ def addresses():
 
 
 def run_all():
-    table = list(scenarios(addresses()))
+    ips = addresses()
+    table = list(scenarios(ips))
     force = InForce()
     used = sorted({f for *_, steps in table for _, subs in steps for flows in subs.values()
                    for f in allowed(flows).split(', ')})
@@ -499,6 +586,9 @@ def run_all():
                 f'{"Baseline" if tier == "Baseline" else ""}AdminNetworkPolicy{name}'
             for policies, subs in steps:
                 run_step(force, test, [manifest(p, old) for p in policies], subs)
+    listed(force)
+    named_in_flows(force)
+    live_connection(force, ips)
     report('nothing-is-left', force.become([]))
 
 

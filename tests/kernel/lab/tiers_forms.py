@@ -46,6 +46,7 @@ class Rule(NamedTuple):
     action: str
     peers: list
     ports: str = ''  # 'tcp/80 udp/53-5353 web'
+    name: str = ''
 
 
 class Policy(NamedTuple):
@@ -100,6 +101,8 @@ def port(word, old):
 def rule(r, direction, old):
     action = 'Allow' if old and r.action == 'Accept' else r.action
     made = {'action': action, 'from' if direction == 'ingress' else 'to': r.peers}
+    if r.name:
+        made['name'] = r.name
     if r.ports:
         made['ports' if old else 'protocols'] = [port(word, old) for word in r.ports.split()]
     return made
