@@ -116,24 +116,26 @@ def judge(flow, row, how):
             f'{row.get("note", "")}')
 
 
-def probe(flows):
+def probe(flows, family='both'):
     """For each flow, a list of what is wrong."""
+    families = 2 if family == 'both' else 1
     text = ''.join(json.dumps({'from': f.source, 'to': f.to, 'protocol': f.protocol,
                                **({'port': f.port} if f.port else {})}) + '\n' for f in flows)
     bad = [[] for _ in flows]
     for how, more in (('packets', []), ('maps', ['--maps'])):
-        done = weir('probe', '--flows', '-', '--family', 'both', '-o', 'json', *more, text=text)
+        done = weir('probe', '--flows', '-', '--family', family, '-o', 'json', *more, text=text)
         rows = [json.loads(line) for line in done.stdout.splitlines()]
-        if done.returncode > 1 or len(rows) != 2 * len(flows):
+        if done.returncode > 1 or len(rows) != families * len(flows):
             return [[f'{how}: {len(rows)} answers to {len(flows)} flows: '
                      f'{done.stderr.strip()[:300]}'] for _ in flows]
         for i, row in enumerate(rows):
+            at = i // families
             # the address of a Service is no destination that the maps know
-            if how == 'maps' and flows[i // 2].to.startswith('service/'):
+            if how == 'maps' and flows[at].to.startswith('service/'):
                 continue
-            wrong = judge(flows[i // 2], row, how)
+            wrong = judge(flows[at], row, how)
             if wrong:
-                bad[i // 2].append(wrong)
+                bad[at].append(wrong)
     return bad
 
 
