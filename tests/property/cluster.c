@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cluster.h"
+#include "gen.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct gen {
-	struct cluster *c;
-	struct rng rng;
-	FILE *out;
-	bool muted; /* inside a part that is left out: random numbers are drawn all the same */
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct gen *g, const char *fmt, ...)
+void gen_put(struct gen *g, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -23,8 +15,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct gen *g, const char 
 	va_end(ap);
 }
 
-/* Begins a part; returns what to hand to part_end(). */
-static bool part_begin(struct gen *g)
+bool gen_part_begin(struct gen *g)
 {
 	bool before = g->muted;
 	if (g->c->n_parts < PARTS_MAX && g->c->dropped[g->c->n_parts])
@@ -34,73 +25,69 @@ static bool part_begin(struct gen *g)
 	return before;
 }
 
-static void part_end(struct gen *g, bool before)
+void gen_part_end(struct gen *g, bool before)
 {
 	g->muted = before;
 }
 
-#define PICK(g, array) ((array)[rng_below(&(g)->rng, sizeof(array) / sizeof((array)[0]))])
-
 static const char *const namespaces[] = {"x", "y", "z"};
 static const char *const keys[] = {"app", "tier", "rare"};
 static const char *const values[] = {"a", "b", "c", "''"};
-static const char *const protocols[] = {"TCP", "UDP", "SCTP"};
-static const char *const port_names[] = {"http", "dns", "none"};
-static const int ports[] = {1, 53, 80, 81, 443, 8080, 65535};
+const char *const gen_protocols[3] = {"TCP", "UDP", "SCTP"};
+const char *const gen_port_names[3] = {"http", "dns", "none"};
+const int gen_ports[7] = {1, 53, 80, 81, 443, 8080, 65535};
 
 /* ---- labels and selectors ---- */
 
-/* first: labels that are there already, "" or each with a comma behind it. */
-static void labels(struct gen *g, const char *first)
+void gen_labels(struct gen *g, const char *first)
 {
-	put(g, "{%s", first);
+	gen_put(g, "{%s", first);
 	for (unsigned i = 0; i < 3; i++) {
-		bool has = rng_chance(&g->rng, i == 2 ? 15 : 70), before = part_begin(g);
+		bool has = rng_chance(&g->rng, i == 2 ? 15 : 70), before = gen_part_begin(g);
 		const char *value = PICK(g, values);
 		if (has)
-			put(g, "%s: %s, ", keys[i], value);
-		part_end(g, before);
+			gen_put(g, "%s: %s, ", keys[i], value);
+		gen_part_end(g, before);
 	}
-	put(g, "}");
+	gen_put(g, "}");
 }
 
 static void expression(struct gen *g, const char *key)
 {
 	static const char *const ops[] = {"In", "NotIn", "Exists", "DoesNotExist"};
 	unsigned op = rng_below(&g->rng, 4), n = 1 + rng_below(&g->rng, 3);
-	put(g, "{key: %s, operator: %s", key, ops[op]);
+	gen_put(g, "{key: %s, operator: %s", key, ops[op]);
 	for (unsigned i = 0; i < n; i++) {
 		const char *value = PICK(g, values);
 		if (op < 2)
-			put(g, "%s%s", i ? ", " : ", values: [", value);
+			gen_put(g, "%s%s", i ? ", " : ", values: [", value);
 	}
-	put(g, "%s}, ", op < 2 ? "]" : "");
+	gen_put(g, "%s}, ", op < 2 ? "]" : "");
 }
 
-/* A selector of any number of requirements; none selects everything. */
-static void selector(struct gen *g, bool of_namespaces)
+void gen_selector(struct gen *g, bool of_namespaces, const char *more)
 {
 	unsigned n_labels = rng_below(&g->rng, 3), n_expressions = rng_below(&g->rng, 3);
 	if (rng_chance(&g->rng, 15))
 		n_labels = n_expressions = 0;
-	put(g, "{matchLabels: {");
+	gen_put(g, "{matchLabels: {");
 	for (unsigned i = 0; i < n_labels; i++) {
-		bool before = part_begin(g), by_name = rng_chance(&g->rng, 25);
+		bool before = gen_part_begin(g), by_name = rng_chance(&g->rng, 25);
 		const char *value = PICK(g, values), *name = PICK(g, namespaces);
 		if (of_namespaces && by_name && !i)
-			put(g, "kubernetes.io/metadata.name: %s, ", name);
+			gen_put(g, "kubernetes.io/metadata.name: %s, ", name);
 		else
-			put(g, "%s: %s, ", keys[i], value);
-		part_end(g, before);
+			gen_put(g, "%s: %s, ", keys[i], value);
+		gen_part_end(g, before);
 	}
-	put(g, "}, matchExpressions: [");
+	gen_put(g, "}, matchExpressions: [");
 	for (unsigned i = 0; i < n_expressions; i++) {
-		bool before = part_begin(g), by_name = rng_chance(&g->rng, 20);
+		bool before = gen_part_begin(g), by_name = rng_chance(&g->rng, 20);
 		const char *key = PICK(g, keys);
 		expression(g, of_namespaces && by_name ? "kubernetes.io/metadata.name" : key);
-		part_end(g, before);
+		gen_part_end(g, before);
 	}
-	put(g, "]}");
+	gen_put(g, "%s]}", more);
 }
 
 /* ---- ipBlocks ---- */
@@ -134,14 +121,14 @@ static void put_cidr(struct gen *g, int family, const unsigned char *b, unsigned
 {
 	char text[INET6_ADDRSTRLEN];
 	inet_ntop(family, b, text, sizeof(text));
-	put(g, "'%s/%u'", text, len);
+	gen_put(g, "'%s/%u'", text, len);
 }
 
 /* Excepts that lie strictly inside the block: longer prefixes around addresses that it holds. */
 static void excepts(struct gen *g, int family, const unsigned char *block, unsigned len)
 {
 	unsigned bits = family == AF_INET ? 32 : 128, n = rng_below(&g->rng, 5);
-	put(g, ", except: [");
+	gen_put(g, ", except: [");
 	for (unsigned i = 0; i < n; i++) {
 		unsigned char b[16] = {0};
 		const char *four = PICK(g, pool4), *six = PICK(g, pool6);
@@ -153,30 +140,49 @@ static void excepts(struct gen *g, int family, const unsigned char *block, unsig
 		if (longer <= len)
 			longer = bits;
 		mask(b, longer, bits);
-		bool before = part_begin(g);
+		bool before = gen_part_begin(g);
 		if (longer > len) {
 			put_cidr(g, family, b, longer);
-			put(g, ", ");
+			gen_put(g, ", ");
 		}
-		part_end(g, before);
+		gen_part_end(g, before);
 	}
-	put(g, "]");
+	gen_put(g, "]");
+}
+
+/* A prefix around one of the addresses; its length is returned. */
+static unsigned draw_prefix(struct gen *g, bool host_bits, int *family, unsigned char b[16])
+{
+	*family = rng_chance(&g->rng, 65) ? AF_INET : AF_INET6;
+	const char *four = PICK(g, pool4), *six = PICK(g, pool6);
+	unsigned len4 = PICK(g, lengths4), len6 = PICK(g, lengths6);
+	unsigned len = *family == AF_INET ? len4 : len6;
+	inet_pton(*family, *family == AF_INET ? four : six, b);
+	if (!host_bits)
+		mask(b, len, *family == AF_INET ? 32 : 128);
+	return len;
+}
+
+void gen_cidr(struct gen *g, bool host_bits, char text[GEN_CIDR])
+{
+	unsigned char b[16] = {0};
+	int family;
+	unsigned len = draw_prefix(g, host_bits, &family, b);
+	char ip[INET6_ADDRSTRLEN];
+	inet_ntop(family, b, ip, sizeof(ip));
+	snprintf(text, GEN_CIDR, "%s/%u", ip, len);
 }
 
 static void ip_block(struct gen *g)
 {
 	unsigned char b[16] = {0};
-	int family = rng_chance(&g->rng, 65) ? AF_INET : AF_INET6;
-	const char *four = PICK(g, pool4), *six = PICK(g, pool6);
-	unsigned len4 = PICK(g, lengths4), len6 = PICK(g, lengths6);
-	unsigned len = family == AF_INET ? len4 : len6;
-	inet_pton(family, family == AF_INET ? four : six, b);
-	mask(b, len, family == AF_INET ? 32 : 128);
-	put(g, "ipBlock: {cidr: ");
+	int family;
+	unsigned len = draw_prefix(g, false, &family, b);
+	gen_put(g, "ipBlock: {cidr: ");
 	put_cidr(g, family, b, len);
 	if (rng_chance(&g->rng, 60))
 		excepts(g, family, b, len);
-	put(g, "}");
+	gen_put(g, "}");
 }
 
 /* ---- rules ---- */
@@ -184,42 +190,42 @@ static void ip_block(struct gen *g)
 static void peer(struct gen *g)
 {
 	unsigned kind = rng_below(&g->rng, 5);
-	put(g, "{");
+	gen_put(g, "{");
 	if (kind < 2)
 		ip_block(g);
 	if (kind == 2 || kind == 3) {
-		put(g, "podSelector: ");
-		selector(g, false);
-		put(g, ", ");
+		gen_put(g, "podSelector: ");
+		gen_selector(g, false, "");
+		gen_put(g, ", ");
 	}
 	if (kind == 3 || kind == 4) {
-		put(g, "namespaceSelector: ");
-		selector(g, true);
-		put(g, ", ");
+		gen_put(g, "namespaceSelector: ");
+		gen_selector(g, true, "");
+		gen_put(g, ", ");
 	}
 	/* a field that is null is not there */
 	if (kind == 4 && rng_chance(&g->rng, 20))
-		put(g, "podSelector: null");
+		gen_put(g, "podSelector: null");
 	if (kind == 2 && rng_chance(&g->rng, 20))
-		put(g, "namespaceSelector: null");
-	put(g, "}");
+		gen_put(g, "namespaceSelector: null");
+	gen_put(g, "}");
 }
 
 static void port(struct gen *g)
 {
 	unsigned kind = rng_below(&g->rng, 6);
-	int first = PICK(g, ports), last = first + (int)rng_below(&g->rng, 400);
-	const char *proto = PICK(g, protocols), *name = PICK(g, port_names);
-	put(g, "{");
+	int first = PICK(g, gen_ports), last = first + (int)rng_below(&g->rng, 400);
+	const char *proto = PICK(g, gen_protocols), *name = PICK(g, gen_port_names);
+	gen_put(g, "{");
 	if (rng_chance(&g->rng, 60))
-		put(g, "protocol: %s, ", proto);
+		gen_put(g, "protocol: %s, ", proto);
 	if (kind == 1 || kind == 2)
-		put(g, "port: %s", name);
+		gen_put(g, "port: %s", name);
 	else if (kind == 3)
-		put(g, "port: %d, endPort: %d", first, last > 65535 ? 65535 : last);
+		gen_put(g, "port: %d, endPort: %d", first, last > 65535 ? 65535 : last);
 	else if (kind > 3)
-		put(g, "port: %d", first);
-	put(g, "}");
+		gen_put(g, "port: %d", first);
+	gen_put(g, "}");
 }
 
 /* A list that may be absent, null, or empty; what stands in it is up to item(). */
@@ -229,21 +235,21 @@ static void list(struct gen *g, const char *field, void (*item)(struct gen *g))
 	if (kind == 0)
 		return;
 	if (kind == 1) {
-		put(g, "%s: null, ", field);
+		gen_put(g, "%s: null, ", field);
 		return;
 	}
 	if (kind == 2) {
-		put(g, "%s: [], ", field);
+		gen_put(g, "%s: [], ", field);
 		return;
 	}
-	put(g, "%s: [", field);
+	gen_put(g, "%s: [", field);
 	for (unsigned i = 0; i < n; i++) {
-		bool before = part_begin(g);
+		bool before = gen_part_begin(g);
 		item(g);
-		put(g, ", ");
-		part_end(g, before);
+		gen_put(g, ", ");
+		gen_part_end(g, before);
 	}
-	put(g, "], ");
+	gen_put(g, "], ");
 }
 
 static void rules(struct gen *g, const char *field, const char *peers)
@@ -251,34 +257,34 @@ static void rules(struct gen *g, const char *field, const char *peers)
 	unsigned kind = rng_below(&g->rng, 8), n = 1 + rng_below(&g->rng, 3);
 	if (kind == 0)
 		return;
-	put(g, "  %s: [\n", field);
+	gen_put(g, "  %s: [\n", field);
 	for (unsigned i = 0; i < n && kind > 1; i++) {
-		bool before = part_begin(g);
-		put(g, "   {");
+		bool before = gen_part_begin(g);
+		gen_put(g, "   {");
 		list(g, peers, peer);
 		list(g, "ports", port);
-		put(g, "},\n");
-		part_end(g, before);
+		gen_put(g, "},\n");
+		gen_part_end(g, before);
 	}
-	put(g, "  ]\n");
+	gen_put(g, "  ]\n");
 }
 
 static void policy(struct gen *g, unsigned number)
 {
 	static const char *const types[] = {
 		"", "[]", "[Ingress]", "[Egress]", "[Ingress, Egress]", "[Ingress, Ingress]"};
-	bool before = part_begin(g);
+	bool before = gen_part_begin(g);
 	const char *ns = PICK(g, namespaces), *type = PICK(g, types);
-	put(g,
-	    "---\nkind: NetworkPolicy\napiVersion: networking.k8s.io/v1\n"
-	    "metadata: {name: p%u, namespace: %s}\nspec:\n  policyTypes: %s\n  podSelector: ",
-	    number, ns, type);
+	gen_put(g,
+		"---\nkind: NetworkPolicy\napiVersion: networking.k8s.io/v1\n"
+		"metadata: {name: p%u, namespace: %s}\nspec:\n  policyTypes: %s\n  podSelector: ",
+		number, ns, type);
 	if (rng_chance(&g->rng, 90))
-		selector(g, false);
-	put(g, "\n");
+		gen_selector(g, false, "");
+	gen_put(g, "\n");
 	rules(g, "ingress", "from");
 	rules(g, "egress", "to");
-	part_end(g, before);
+	gen_part_end(g, before);
 }
 
 /* ---- pods ---- */
@@ -286,14 +292,14 @@ static void policy(struct gen *g, unsigned number)
 static void container_ports(struct gen *g, const char *indent)
 {
 	unsigned n = rng_below(&g->rng, 4);
-	put(g, "%scontainers:\n%s- name: c\n%s  ports:\n", indent, indent, indent);
+	gen_put(g, "%scontainers:\n%s- name: c\n%s  ports:\n", indent, indent, indent);
 	for (unsigned i = 0; i < n; i++) {
-		const char *name = PICK(g, port_names), *proto = PICK(g, protocols);
-		int number = PICK(g, ports);
-		bool before = part_begin(g);
-		put(g, "%s  - {name: %s, containerPort: %d, protocol: %s}\n", indent, name, number,
-		    proto);
-		part_end(g, before);
+		const char *name = PICK(g, gen_port_names), *proto = PICK(g, gen_protocols);
+		int number = PICK(g, gen_ports);
+		bool before = gen_part_begin(g);
+		gen_put(g, "%s  - {name: %s, containerPort: %d, protocol: %s}\n", indent, name,
+			number, proto);
+		gen_part_end(g, before);
 	}
 }
 
@@ -302,28 +308,27 @@ static void put_addresses(struct gen *g, unsigned number, unsigned kind)
 {
 	if (!kind)
 		return;
-	put(g, "  podIPs: [");
+	gen_put(g, "  podIPs: [");
 	if (kind != 2)
-		put(g, "{ip: 10.0.%u.%u}, ", number % 2, number + 1);
+		gen_put(g, "{ip: 10.0.%u.%u}, ", number % 2, number + 1);
 	if (kind != 1)
-		put(g, "{ip: 'fd00::%x'}, ", number + 1);
+		gen_put(g, "{ip: 'fd00::%x'}, ", number + 1);
 	if (kind == 4)
-		put(g, "{ip: 'fd00:1::%x'}, {ip: 10.1.0.%u}", number + 1, number + 1);
-	put(g, "]\n");
+		gen_put(g, "{ip: 'fd00:1::%x'}, {ip: 10.1.0.%u}", number + 1, number + 1);
+	gen_put(g, "]\n");
 }
 
 static void pod_status(struct gen *g, unsigned number, unsigned node, bool host, bool done)
 {
 	unsigned addresses = rng_below(&g->rng, 5), stale = rng_below(&g->rng, 4);
-	put(g, "status:\n  phase: %s\n", done ? stale % 2 ? "Failed" : "Succeeded" : "Running");
+	gen_put(g, "status:\n  phase: %s\n", done ? stale % 2 ? "Failed" : "Succeeded" : "Running");
 	if (node)
-		put(g,
-		    "  hostIP: 192.168.0.%u\n  hostIPs: [{ip: 192.168.0.%u}, {ip: 'fd99::%u'}]\n",
-		    node, node, node);
+		gen_put(g, "  hostIP: 192.168.0.%u\n  hostIPs: [{ip: 192.168.0.%u}, {ip: 'fd99::%u'}]\n",
+			node, node, node);
 	if (host && node)
-		put(g, "  podIPs: [{ip: 192.168.0.%u}, {ip: 'fd99::%u'}]\n", node, node);
+		gen_put(g, "  podIPs: [{ip: 192.168.0.%u}, {ip: 'fd99::%u'}]\n", node, node);
 	else if (host)
-		put(g, "  podIP: 192.168.0.77\n");
+		gen_put(g, "  podIP: 192.168.0.77\n");
 	else
 		/* the address of a completed pod may be another's by now */
 		put_addresses(g, done ? stale : number, addresses);
@@ -331,35 +336,34 @@ static void pod_status(struct gen *g, unsigned number, unsigned node, bool host,
 
 static void pod(struct gen *g, unsigned number)
 {
-	bool before = part_begin(g);
+	bool before = gen_part_begin(g);
 	bool host = rng_chance(&g->rng, 12), done = rng_chance(&g->rng, 10);
 	unsigned node = rng_below(&g->rng, 4);
 	const char *ns = PICK(g, namespaces);
-	put(g,
-	    "---\nkind: Pod\napiVersion: v1\nmetadata:\n  name: p%u\n  namespace: %s\n  labels: ",
-	    number, ns);
-	labels(g, "");
-	put(g, "\nspec:\n  hostNetwork: %s\n", host ? "true" : "false");
+	gen_put(g, "---\nkind: Pod\napiVersion: v1\nmetadata:\n  name: p%u\n  namespace: %s\n  labels: ",
+		number, ns);
+	gen_labels(g, "");
+	gen_put(g, "\nspec:\n  hostNetwork: %s\n", host ? "true" : "false");
 	if (node)
-		put(g, "  nodeName: n%u\n", node);
+		gen_put(g, "  nodeName: n%u\n", node);
 	container_ports(g, "  ");
 	pod_status(g, number, node, host, done);
-	part_end(g, before);
+	gen_part_end(g, before);
 }
 
 static void deployment(struct gen *g, unsigned number)
 {
-	bool before = part_begin(g);
+	bool before = gen_part_begin(g);
 	const char *ns = PICK(g, namespaces);
 	bool host = rng_chance(&g->rng, 10);
-	put(g,
-	    "---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {name: d%u, namespace: %s}\n"
-	    "spec:\n  template:\n    metadata:\n      labels: ",
-	    number, ns);
-	labels(g, "");
-	put(g, "\n    spec:\n      hostNetwork: %s\n", host ? "true" : "false");
+	gen_put(g,
+		"---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {name: d%u, namespace: %s}\n"
+		"spec:\n  template:\n    metadata:\n      labels: ",
+		number, ns);
+	gen_labels(g, "");
+	gen_put(g, "\n    spec:\n      hostNetwork: %s\n", host ? "true" : "false");
 	container_ports(g, "      ");
-	part_end(g, before);
+	gen_part_end(g, before);
 }
 
 /* ---- all of it ---- */
@@ -368,13 +372,15 @@ static void deployment(struct gen *g, unsigned number)
 static void nodes(struct gen *g)
 {
 	for (unsigned i = 1; i <= 2; i++) {
-		bool before = part_begin(g);
-		put(g,
-		    "---\nkind: Node\napiVersion: v1\nmetadata: {name: n%u}\nstatus: {addresses: ["
-		    "{type: InternalIP, address: 192.168.0.%u}, {type: InternalIP, address: "
-		    "'fd99::%u'}]}\n",
-		    i, i, i);
-		part_end(g, before);
+		bool before = gen_part_begin(g);
+		gen_put(g,
+			"---\nkind: Node\napiVersion: v1\nmetadata:\n  name: n%u\n  labels: ", i);
+		gen_labels(g, "");
+		gen_put(g,
+			"\nstatus: {addresses: [{type: InternalIP, address: 192.168.0.%u}, "
+			"{type: InternalIP, address: 'fd99::%u'}]}\n",
+			i, i);
+		gen_part_end(g, before);
 	}
 }
 
@@ -382,15 +388,17 @@ static void cluster(struct gen *g)
 {
 	nodes(g);
 	for (unsigned i = 0; i < 3; i++) {
-		bool before = part_begin(g), lies = rng_chance(&g->rng, 10);
+		bool before = gen_part_begin(g), lies = rng_chance(&g->rng, 10);
 		if (rng_chance(&g->rng, 80)) {
-			put(g, "---\nkind: Namespace\napiVersion: v1\nmetadata:\n  name: %s\n  labels: ",
-			    namespaces[i]);
+			gen_put(g,
+				"---\nkind: Namespace\napiVersion: v1\nmetadata:\n  name: %s\n  "
+				"labels: ",
+				namespaces[i]);
 			/* the API server does not let a namespace call itself something else */
-			labels(g, lies ? "kubernetes.io/metadata.name: y, " : "");
-			put(g, "\n");
+			gen_labels(g, lies ? "kubernetes.io/metadata.name: y, " : "");
+			gen_put(g, "\n");
 		}
-		part_end(g, before);
+		gen_part_end(g, before);
 	}
 	unsigned n = 1 + rng_below(&g->rng, 6);
 	for (unsigned i = 0; i < n; i++)
@@ -401,6 +409,7 @@ static void cluster(struct gen *g)
 	n = rng_below(&g->rng, 7);
 	for (unsigned i = 0; i < n; i++)
 		policy(g, i);
+	gen_cluster_policies(g);
 }
 
 char *cluster_text(struct cluster *c)

@@ -8,7 +8,7 @@
  */
 #include "rng.h"
 
-#define PARTS_MAX 1024
+#define PARTS_MAX 2048
 
 struct cluster {
 	uint64_t seed;

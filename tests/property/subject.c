@@ -3,65 +3,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "rng.h"
-
-/* ---- tiers ---- */
-
-static int compare_policies(const void *pa, const void *pb)
-{
-	const struct wr_policy *a = pa, *b = pb;
-	if (a->tier != b->tier)
-		return (int)a->tier - (int)b->tier;
-	if (a->priority != b->priority)
-		return a->priority < b->priority ? -1 : 1;
-	int c = strcmp(a->ns ? a->ns : "", b->ns ? b->ns : "");
-	return c ? c : strcmp(a->name, b->name);
-}
-
-static uint32_t any_selector(const struct wr_world *w, struct rng *r)
-{
-	uint32_t pick = rng_below(r, w->n_selectors + 1);
-	return pick < w->n_selectors ? pick : WR_NONE;
-}
-
-static void raise_policy(const struct wr_world *w, struct wr_policy *p, struct rng *r)
-{
-	p->tier = rng_chance(r, 50) ? WR_TIER_ADMIN : WR_TIER_BASELINE;
-	p->priority = (int32_t)rng_below(r, 3);
-	p->ns = NULL;
-	if (rng_chance(r, 60)) {
-		p->subject.ns_index = WR_NONE;
-		p->subject.ns_selector = any_selector(w, r);
-	}
-	p->isolates[0] = p->isolates[1] = false;
-	for (int d = 0; d < 2; d++)
-		for (size_t k = 0; k < p->n_rules[d]; k++) {
-			struct wr_rule *rule = &p->rules[d][k];
-			rule->action = (enum wr_action)rng_below(r, 3);
-			for (size_t i = 0; i < rule->n_peers; i++)
-				if (rng_chance(r, 5))
-					rule->peers[i].kind = WR_PEER_NOTHING;
-		}
-}
-
-/* By name and not by place, so that dropping one policy does not change the others. */
-static void raise_tiers(struct wr_world *w, uint64_t seed)
-{
-	for (uint32_t i = 0; i < w->n_policies; i++) {
-		const char *name = w->policies[i].name;
-		struct rng r = {seed ^ (uint64_t)(unsigned char)name[strlen(name) - 1] << 32};
-		if (rng_chance(&r, 50))
-			raise_policy(w, &w->policies[i], &r);
-	}
-	if (w->n_policies)
-		qsort(w->policies, w->n_policies, sizeof(*w->policies), compare_policies);
-}
-
-int subject_up(struct subject *s, const char *text, uint64_t seed,
-	       const struct wr_compile_opts *opts, const struct wr_program *prev)
+int subject_up(struct subject *s, const char *text, const struct wr_compile_opts *opts)
 {
 	*s = (struct subject){
 		.in = wr_input_new(NULL), .arena = wr_arena_new(), .diags = wr_diags_new()};
@@ -78,10 +22,8 @@ int subject_up(struct subject *s, const char *text, uint64_t seed,
 	}
 	if (rc)
 		return rc;
-	if (seed % 2)
-		raise_tiers(s->world, seed);
 	s->ref = (struct ref){s->world, opts && opts->ipblocks_skip_pods};
-	return wr_compile(s->world, opts, prev, &s->program);
+	return wr_compile(s->world, opts, NULL, &s->program);
 }
 
 void subject_down(struct subject *s)
@@ -91,30 +33,6 @@ void subject_down(struct subject *s)
 	wr_arena_free(s->arena);
 	wr_input_free(s->in);
 	wr_diags_free(s->diags);
-}
-
-void subject_print_tiers(const struct subject *s)
-{
-	static const char *const tiers[] = {"Admin", "NetworkPolicy", "Baseline"};
-	static const char *const actions[] = {"Accept", "Deny", "Pass"};
-	for (uint32_t i = 0; i < s->world->n_policies; i++) {
-		const struct wr_policy *p = &s->world->policies[i];
-		if (p->tier == WR_TIER_NETWORKPOLICY)
-			continue;
-		printf("# %s: %s tier, priority %d, subjects in ", p->name, tiers[p->tier],
-		       p->priority);
-		if (p->subject.ns_index != WR_NONE)
-			printf("%s", s->world->namespaces[p->subject.ns_index].name);
-		else
-			printf("namespaces {%s}",
-			       wr_selector_format(s->world, p->subject.ns_selector, s->arena));
-		for (int d = 0; d < 2; d++) {
-			printf("; %s:", d == WR_EGRESS ? "egress" : "ingress");
-			for (size_t k = 0; k < p->n_rules[d]; k++)
-				printf(" %s", actions[p->rules[d][k].action]);
-		}
-		printf("\n");
-	}
 }
 
 /* ---- ends ---- */

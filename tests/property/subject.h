@@ -18,17 +18,9 @@ struct subject {
 	struct ref ref;
 };
 
-/*
- * Through the whole front end. Odd seeds make some of the policies cluster-wide
- * ones, which no kind that is read yet gives. prev may be NULL. 0, or an error
- * that is printed. subject_down() in any case.
- */
-int subject_up(struct subject *s, const char *text, uint64_t seed,
-	       const struct wr_compile_opts *opts, const struct wr_program *prev);
+/* Through the whole front end. 0, or an error that is printed. subject_down() in any case. */
+int subject_up(struct subject *s, const char *text, const struct wr_compile_opts *opts);
 void subject_down(struct subject *s);
-
-/* The policies that were made cluster-wide, one comment line each, to stdout. */
-void subject_print_tiers(const struct subject *s);
 
 struct end {
 	struct wr_side side;
@@ -36,7 +28,7 @@ struct end {
 	char name[96];
 };
 
-#define ENDS_MAX 96
+#define ENDS_MAX 128
 
 /* Every pod with every address, and addresses in and around all that policies name. */
 size_t subject_ends(const struct subject *s, struct end out[ENDS_MAX]);
@@ -46,7 +38,7 @@ struct probe {
 	uint16_t port;
 };
 
-#define PROBES_MAX 256
+#define PROBES_MAX 320
 
 /* Every boundary of a port that a policy or a pod names, in every protocol, and none. */
 size_t subject_probes(const struct subject *s, struct probe out[PROBES_MAX]);

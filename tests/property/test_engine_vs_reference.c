@@ -265,7 +265,7 @@ static bool successor_differs(struct trial *t)
 	before = *t->c;
 	before.dropped[t->c->seed % (t->c->n_parts + 1)] = true;
 	char *text = cluster_text(&before);
-	bool bad = !text || subject_up(&s, text, t->c->seed, &opts, NULL) < 0
+	bool bad = !text || subject_up(&s, text, &opts) < 0
 			   ? differs(t, "the manifests before are refused")
 			   : recompiled_differs(t, &opts, s.program, against_other);
 	if (text)
@@ -301,9 +301,8 @@ static bool fails(struct cluster *c, struct trial *t)
 	t->c = c;
 	t->s = &s;
 	t->rng = (struct rng){c->seed ^ 0xf10e5};
-	bool bad = subject_up(&s, text, c->seed, &opts, NULL) < 0
-			   ? differs(t, "the manifests are refused")
-			   : subject_differs(t);
+	bool bad = subject_up(&s, text, &opts) < 0 ? differs(t, "the manifests are refused")
+						   : subject_differs(t);
 	subject_down(&s);
 	free(text);
 	return bad;
@@ -335,13 +334,8 @@ static void report(struct cluster *c, struct trial *t)
 	shrink(c, t);
 	(void)fails(c, t);
 	char *text = cluster_text(c);
-	struct subject s;
-	if (!text)
-		return;
-	printf("shrunk: %s\n%s", t->why, text);
-	if (!subject_up(&s, text, c->seed, NULL, NULL))
-		subject_print_tiers(&s);
-	subject_down(&s);
+	if (text)
+		printf("shrunk: %s\n%s", t->why, text);
 	free(text);
 }
 

@@ -164,21 +164,15 @@ static bool peer_matches(const struct question *q, const char *ns, const struct 
 	return !peer->pod_selector || selects(peer->pod_selector, &of_pod);
 }
 
-/* Pods by the world's own form: a peer or a subject of a cluster-wide policy. */
-static bool tier_pods(const struct wr_world *w, const struct wr_peer *peer,
-		      const struct wr_pod *pod)
+/* A peer or the subject of a cluster-wide policy, of pods. */
+static bool cp_pods(const struct wr_world *w, const struct wr_cp_peer *peer,
+		    const struct wr_pod *pod)
 {
 	struct labels of_ns = namespace_labels(w, pod->ns), of_pod = pod_labels(pod);
-	if (peer->ns_index != WR_NONE && strcmp(w->namespaces[peer->ns_index].name, pod->ns))
-		return false;
-	if (peer->ns_selector != WR_NONE &&
-	    !selects(w->selectors[peer->ns_selector].source, &of_ns))
-		return false;
-	return peer->pod_selector == WR_NONE ||
-	       selects(w->selectors[peer->pod_selector].source, &of_pod);
+	return selects(&peer->namespaces, &of_ns) && selects(&peer->pods, &of_pod);
 }
 
-static bool tier_node(const struct question *q, const struct wr_peer *peer)
+static bool cp_node(const struct question *q, const struct wr_cp_peer *peer)
 {
 	const struct wr_world *w = q->r->world;
 	uint32_t node = node_of(q->r, q->peer);
@@ -186,23 +180,24 @@ static bool tier_node(const struct question *q, const struct wr_peer *peer)
 		return false;
 	const struct wr_object *o = w->nodes[node].object;
 	struct labels labels = {o ? o->meta.labels : NULL, o ? o->meta.n_labels : 0, NULL};
-	return peer->node_selector == WR_NONE ||
-	       selects(w->selectors[peer->node_selector].source, &labels);
+	return selects(&peer->nodes, &labels);
 }
 
-static bool tier_peer_matches(const struct question *q, const struct wr_peer *peer)
+static bool cp_peer_matches(const struct question *q, const struct wr_cp_peer *peer)
 {
 	const struct wr_pod *pod = pod_of(q->r, q->peer);
 	switch (peer->kind) {
-	case WR_PEER_PODS:
-		return pod && tier_pods(q->r->world, peer, pod);
-	case WR_PEER_IPBLOCK:
-		return in_block(q, &peer->cidr, peer->except, peer->n_except);
-	case WR_PEER_NODES:
-		return tier_node(q, peer);
-	case WR_PEER_DOMAINS:
-	case WR_PEER_NOTHING:
-		break;
+	case WR_CP_PODS:
+		return pod && cp_pods(q->r->world, peer, pod);
+	case WR_CP_NODES:
+		return cp_node(q, peer);
+	case WR_CP_NETWORKS:
+		for (size_t i = 0; i < peer->n_networks; i++)
+			if (in_block(q, &peer->networks[i], NULL, 0))
+				return true;
+		return false;
+	case WR_CP_DOMAINS:
+		break; /* nobody knows the addresses of a name */
 	}
 	return false;
 }
@@ -240,19 +235,17 @@ static bool port_matches(const struct question *q, const struct wr_np_port *p)
 	return false;
 }
 
-static bool tier_port_matches(const struct question *q, const struct wr_port *p)
+/*
+ * A port of a cluster-wide policy. Its names are of any protocol; a range from
+ * a higher to a lower port, and one of an unknown protocol, hold nothing.
+ */
+static bool cp_port_matches(const struct question *q, const struct wr_np_port *p)
 {
-	if (!has_ports(q->proto) || p->proto != q->proto)
+	if (!has_ports(q->proto))
 		return false;
-	switch (p->kind) {
-	case WR_PORTS_ALL:
-		return true;
-	case WR_PORTS_RANGE:
-		return q->port >= p->first && q->port <= p->last;
-	case WR_PORTS_NAMED:
+	if (p->kind == WR_PORT_NAMED)
 		return name_matches(q, p->name);
-	}
-	return false;
+	return p->proto == q->proto && q->port >= p->first && q->port <= p->last;
 }
 
 /* ---- rules ---- */
@@ -267,41 +260,78 @@ static bool rule_matches(const struct question *q, const char *ns, const struct 
 	return peer && port;
 }
 
-static bool tier_rule_matches(const struct question *q, const struct wr_rule *rule)
+static bool cp_rule_matches(const struct question *q, const struct wr_cp_rule *rule)
 {
-	bool peer = rule->any_peer, port = rule->any_port;
+	bool peer = false, port = !rule->n_ports;
 	for (size_t i = 0; i < rule->n_peers; i++)
-		peer |= tier_peer_matches(q, &rule->peers[i]);
+		peer |= cp_peer_matches(q, &rule->peers[i]);
 	for (size_t i = 0; i < rule->n_ports; i++)
-		port |= tier_port_matches(q, &rule->ports[i]);
+		port |= cp_port_matches(q, &rule->ports[i]);
 	return peer && port;
+}
+
+static bool is_readable(const struct wr_cp_rule *rule)
+{
+	for (size_t i = 0; i < rule->n_peers; i++)
+		if (rule->peers[i].unreadable)
+			return false;
+	return true;
 }
 
 /* ---- tiers ---- */
 
-enum decision { UNDECIDED, ALLOWED, DENIED };
+enum decision { UNDECIDED, ALLOWED, DENIED, PASSED };
+
+/* What a rule makes of the connection; UNDECIDED: the next rule is asked. */
+static enum decision ask_rule(const struct question *q, const struct wr_cp_rule *rule)
+{
+	/* with a peer that nobody can read: to accept nothing, or else to deny everything */
+	if (!is_readable(rule))
+		return rule->action == WR_ACCEPT ? UNDECIDED : DENIED;
+	if (!cp_rule_matches(q, rule))
+		return UNDECIDED;
+	return rule->action == WR_ACCEPT ? ALLOWED : rule->action == WR_DENY ? DENIED : PASSED;
+}
+
+/* Of equal priorities the smaller name is first, then the newer API. */
+static bool is_before(const struct wr_object *a, const struct wr_object *b)
+{
+	if (a->cp.priority != b->cp.priority)
+		return a->cp.priority < b->cp.priority;
+	int c = strcmp(a->meta.name, b->meta.name);
+	return c ? c < 0
+		 : a->kind == WR_KIND_CLUSTERNETWORKPOLICY &&
+			       b->kind != WR_KIND_CLUSTERNETWORKPOLICY;
+}
+
+/* The policy of a tier that comes next after one (NULL: the first), whatever the world's order. */
+static const struct wr_object *next_of_tier(const struct wr_world *w, enum wr_tier tier,
+					    const struct wr_object *after)
+{
+	const struct wr_object *next = NULL;
+	for (uint32_t i = 0; i < w->n_policies; i++) {
+		const struct wr_object *o = w->policies[i].object;
+		if (o->kind == WR_KIND_NETWORKPOLICY || o->cp.tier != tier)
+			continue;
+		if ((!after || is_before(after, o)) && (!next || is_before(o, next)))
+			next = o;
+	}
+	return next;
+}
 
 /* The first rule that matches decides; Pass, and no rule, leave it to the next tier. */
 static enum decision ask_tier(const struct question *q, const struct wr_pod *subject,
 			      enum wr_tier tier)
 {
 	const struct wr_world *w = q->r->world;
-	for (uint32_t i = 0; i < w->n_policies; i++) {
-		const struct wr_policy *p = &w->policies[i];
-		if (p->tier != tier || !tier_pods(w, &p->subject, subject))
+	const struct wr_object *o = NULL;
+	while ((o = next_of_tier(w, tier, o))) {
+		if (!cp_pods(w, &o->cp.subject, subject))
 			continue;
-		for (size_t k = 0; k < p->n_rules[q->dir]; k++) {
-			const struct wr_rule *rule = &p->rules[q->dir][k];
-			if (!tier_rule_matches(q, rule))
-				continue;
-			switch (rule->action) {
-			case WR_ACCEPT:
-				return ALLOWED;
-			case WR_DENY:
-				return DENIED;
-			case WR_PASS:
-				return UNDECIDED;
-			}
+		for (size_t k = 0; k < o->cp.n_rules[q->dir]; k++) {
+			enum decision d = ask_rule(q, &o->cp.rules[q->dir][k]);
+			if (d != UNDECIDED)
+				return d == PASSED ? UNDECIDED : d;
 		}
 	}
 	return UNDECIDED;
@@ -315,7 +345,7 @@ static enum decision ask_network_policies(const struct question *q, const struct
 	struct labels of_subject = pod_labels(subject);
 	for (uint32_t i = 0; i < w->n_policies; i++) {
 		const struct wr_object *o = w->policies[i].object;
-		if (w->policies[i].tier != WR_TIER_NETWORKPOLICY || !o->np.isolates[q->dir] ||
+		if (o->kind != WR_KIND_NETWORKPOLICY || !o->np.isolates[q->dir] ||
 		    strcmp(o->meta.ns, subject->ns) != 0 ||
 		    !selects(&o->np.pod_selector, &of_subject))
 			continue;

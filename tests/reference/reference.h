@@ -4,10 +4,9 @@
  * Reference: the verdict of one connection, slowly and in plain sight.
  *
  * Tests hold the engine against it, so it shares nothing with the engine: no
- * tables, no interned labels. NetworkPolicies are read as their author wrote
- * them (wr_policy.object), labels are compared as text, and everything is found
- * by looking at all there is. Only policies of the cluster-wide tiers, which no
- * kind of object gives yet, are read from the world's own form.
+ * tables, no interned labels, no order of policies but its own. Policies of all
+ * kinds are read as their author wrote them (wr_policy.object), labels are
+ * compared as text, and everything is found by looking at all there is.
  */
 #include "model/world.h"
 
