@@ -148,7 +148,7 @@ static void old_port(struct gen *g, unsigned form, const char *proto, int first,
 {
 	static const char *const unknown[] = {"ICMP", "tcp", "''", "'6'"};
 	bool odd = rng_chance(&g->rng, 8), silent = rng_chance(&g->rng, 20);
-	bool reversed = rng_chance(&g->rng, 15);
+	bool reversed = rng_chance(&g->rng, 25);
 	const char *odd_proto = PICK(g, unknown);
 	gen_put(g, "%s: {", form == 0 ? "portRange" : "portNumber");
 	if (!silent)
@@ -228,16 +228,16 @@ static void rules(struct gen *g, const struct kind *k, bool is_egress)
 
 static void policy(struct gen *g, const struct kind *k, unsigned number)
 {
-	static const int priorities[] = {0, 0, 1, 1, 7, 1000};
+	static const int priorities[] = {0, 0, 0, 7, 1000};
+	static const char *const names[] = {"c", "a", "d", "b"};
 	bool before = gen_part_begin(g), is_baseline = rng_chance(&g->rng, 50);
 	int priority = PICK(g, priorities);
-	unsigned letter = rng_below(&g->rng, 3);
 	gen_put(g, "---\nkind: %s\napiVersion: policy.networking.k8s.io/%s\nmetadata: {name: ",
 		k->name, k->version);
 	if (k == &baseline)
 		gen_put(g, "default}\nspec:\n");
-	else /* not in the order of the text */
-		gen_put(g, "%c%u}\nspec:\n  priority: %d\n", 'a' + (char)letter, number, priority);
+	else /* not in the order of the text, and two kinds have policies of one name */
+		gen_put(g, "%s}\nspec:\n  priority: %d\n", names[number], priority);
 	if (k == &cluster)
 		gen_put(g, "  tier: %s\n", is_baseline ? "Baseline" : "Admin");
 	gen_put(g, "  subject: {");
@@ -251,7 +251,7 @@ static void policy(struct gen *g, const struct kind *k, unsigned number)
 void gen_cluster_policies(struct gen *g)
 {
 	bool none = rng_chance(&g->rng, 30);
-	unsigned n_cluster = rng_below(&g->rng, 4), n_admin = rng_below(&g->rng, 3);
+	unsigned n_cluster = rng_below(&g->rng, 5), n_admin = rng_below(&g->rng, 4);
 	bool has_baseline = rng_chance(&g->rng, 35);
 	if (none)
 		return;
