@@ -63,6 +63,18 @@ static void read_expression(struct wr_decoder *d, const struct wr_value *v,
 		*flaw = found;
 }
 
+/* A null is as if the label was not there, unlike in kinds without a schema. */
+static void tell_null(struct wr_decoder *d, const struct wr_label *l)
+{
+	static const char text[] = "the label %.200s has no value (null): a server leaves it out, "
+				   "so the selector does not ask for it";
+	if (d->opts.as_api_server)
+		wr_dec_note(d, l->mark, NULL, text, l->key);
+	else
+		wr_dec_warning(d, l->mark, NULL, text, l->key);
+	wr_diag_advise(d->diags, "write a value (\"\" is the empty one), or remove the label");
+}
+
 /* v may be absent: then everything is selected. */
 static void read_selector(struct wr_decoder *d, const struct wr_value *v,
 			  struct wr_label_selector *out, const char **flaw)
@@ -81,6 +93,10 @@ static void read_selector(struct wr_decoder *d, const struct wr_value *v,
 	if (!out->reqs || d->nomem)
 		return;
 	for (size_t i = 0; i < n_labels; i++) {
+		if (wr_dec_absent(wr_value_get(map, labels[i].key))) {
+			tell_null(d, &labels[i]);
+			continue;
+		}
 		struct wr_requirement *r = &out->reqs[out->n++];
 		values[i] = labels[i].value;
 		*r = (struct wr_requirement){labels[i].key, WR_OP_IN, &values[i], 1,
@@ -279,13 +295,25 @@ static void judge_subject(struct wr_decoder *d, const struct wr_cp_peer *subject
 	wr_diag_advise(d->diags, "write it as the selector of a NetworkPolicy");
 }
 
+/* Whether errors of the metadata, from a record on, are of a kind that leaves out the rules in CEL. */
+static bool blocks_rules(const struct wr_decoder *d, size_t first)
+{
+	static const char *const kinds[] = {"Required value", "Too long"};
+	for (size_t i = first; i < wr_diags_count(d->diags); i++)
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+			if (!strncmp(wr_diags_at(d->diags, i)->message, kinds[k], strlen(kinds[k])))
+				return true;
+	return false;
+}
+
 void wr_dec_cluster_policy(struct wr_decoder *d, const struct wr_value *v, struct wr_object *o)
 {
 	const struct wr_schema *schema = wr_cp_schema(o->kind);
 	struct wr_cp_object *cp = &o->cp;
 	wr_schema_fields(d, v, schema);
+	size_t first = wr_diags_count(d->diags);
 	wr_dec_meta_strict(d, v, o);
-	wr_schema_check(d, v, schema);
+	wr_schema_check(d, v, schema, blocks_rules(d, first));
 	if (d->failed || d->nomem)
 		return;
 	const struct wr_value *spec = wr_value_get(v, "spec"), *tier = wr_value_get(spec, "tier"),

@@ -12,9 +12,11 @@
 #include <string.h>
 
 #include "api/check.h"
+#include "api/value_text.h"
 
 #define PROPS_MAX 16
 #define VALUE_TEXT 512
+#define SET_MAX 1000 /* items of a set that are compared; far more than any schema lets pass */
 
 struct checker {
 	struct wr_decoder *d;
@@ -138,7 +140,7 @@ static void out_of_format(struct checker *c, const struct wr_path *path, const s
 static void check_number(struct checker *c, const struct wr_path *path, const struct wr_value *v,
 			 const struct wr_schema *s)
 {
-	char text[WR_PATH_TEXT];
+	char text[WR_PATH_TEXT], shown[VALUE_TEXT];
 	int64_t n;
 	bool whole = wr_value_whole(v, &n);
 	double value = whole ? (double)n : v->number;
@@ -151,7 +153,7 @@ static void check_number(struct checker *c, const struct wr_path *path, const st
 		return;
 	wr_dec_error(c->d, v->mark, path,
 		     "Invalid value: %s: %s in body should be %s than or equal to %" PRId64,
-		     v->text, wr_dec_path_text(path, text), bound,
+		     wr_value_text(v, shown, sizeof(shown)), wr_dec_path_text(path, text), bound,
 		     *bound == 'g' ? s->least : s->most);
 	advise(c, s);
 }
@@ -159,7 +161,7 @@ static void check_number(struct checker *c, const struct wr_path *path, const st
 static void check_choice(struct checker *c, const struct wr_path *path, const struct wr_value *v,
 			 const struct wr_schema *s)
 {
-	char list[256], quoted[VALUE_TEXT];
+	char list[256], shown[VALUE_TEXT];
 	size_t at = 0;
 	for (const char *const *k = s->choices; *k; k++) {
 		if (v->type == WR_STRING && !strcmp(v->text, *k))
@@ -167,11 +169,8 @@ static void check_choice(struct checker *c, const struct wr_path *path, const st
 		int n = snprintf(list + at, sizeof(list) - at, "%s\"%s\"", at ? ", " : "", *k);
 		at += n > 0 && (size_t)n < sizeof(list) - at ? (size_t)n : 0;
 	}
-	const char *shown = v->type == WR_STRING ? wr_quote(quoted, sizeof(quoted), v->text)
-			    : v->text            ? v->text
-						 : "";
-	wr_dec_error(c->d, v->mark, path, "Unsupported value: %s: supported values: %s", shown,
-		     list);
+	wr_dec_error(c->d, v->mark, path, "Unsupported value: %s: supported values: %s",
+		     wr_value_text(v, shown, sizeof(shown)), list);
 	c->blocked = true;
 	const char *meant = v->type == WR_STRING ? wr_typo_suggest(v->text, s->choices) : NULL;
 	if (s->advice)
@@ -229,13 +228,24 @@ static bool check_count(struct checker *c, const struct wr_path *path, const str
 static void check_value(struct checker *c, const struct wr_path *path, const struct wr_value *v,
 			const struct wr_schema *s);
 
+static bool is_known(const struct wr_schema *s, const char *name)
+{
+	for (const struct wr_property *p = s->props; p->name; p++)
+		if (!strcmp(p->name, name))
+			return true;
+	return false;
+}
+
 static void check_object(struct checker *c, const struct wr_path *path, const struct wr_value *v,
 			 const struct wr_schema *s)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < v->n; i++)
+	size_t n = 0, unknown = 0;
+	for (size_t i = 0; i < v->n; i++) {
 		n += !wr_dec_absent(v->fields[i].value) && !v->fields[i].duplicate;
-	if (!check_count(c, path, v, n, "properties", s))
+		unknown += !is_known(s, v->fields[i].key);
+	}
+	/* one error for an unknown field is enough, and a server says no more */
+	if (!unknown && !check_count(c, path, v, n, "properties", s))
 		return;
 	for (const struct wr_property *p = s->props; p->name; p++) {
 		struct wr_path at = WR_KEY(path, p->name);
@@ -316,40 +326,43 @@ static void each_value(struct checker *c, const struct wr_path *path, const stru
 	}
 }
 
-static bool is_repeated(const struct wr_value *list, size_t i)
+/* How often an item stands before its own place. */
+static size_t repeats(const struct wr_value *list, size_t i)
 {
+	size_t n = 0;
 	for (size_t k = 0; k < i; k++)
-		if (list->items[k]->type == WR_STRING &&
-		    !strcmp(list->items[k]->text, list->items[i]->text))
-			return true;
-	return false;
+		n += wr_scalar_equal(list->items[k], list->items[i]);
+	return n;
 }
 
+/* Of each value that repeats, a server names the second appearance only. */
 static void check_set(struct checker *c, const struct wr_path *path, const struct wr_value *v,
 		      const struct wr_schema *s)
 {
-	char quoted[VALUE_TEXT];
-	if (!s->set || v->type != WR_LIST || (int64_t)v->n > s->most)
+	char shown[VALUE_TEXT];
+	if (!s->set || v->type != WR_LIST)
 		return;
-	for (size_t i = 0; i < v->n; i++) {
+	for (size_t i = 1; i < v->n && i < SET_MAX; i++) {
 		struct wr_path at = WR_INDEX(path, i);
-		if (v->items[i]->type == WR_STRING && is_repeated(v, i))
-			wr_dec_error(c->d, v->items[i]->mark, &at, "Duplicate value: %s",
-				     wr_quote(quoted, sizeof(quoted), v->items[i]->text));
+		if (repeats(v, i) != 1)
+			continue;
+		wr_dec_error(c->d, v->items[i]->mark, &at, "Duplicate value: %s",
+			     wr_value_text(v->items[i], shown, sizeof(shown)));
+		wr_diag_advise(c->d->diags, "remove it: the list has it already");
 	}
 }
 
 static void check_rule(struct checker *c, const struct wr_path *path, const struct wr_value *v,
 		       const struct wr_schema *s)
 {
-	char quoted[VALUE_TEXT];
+	char shown[VALUE_TEXT];
 	struct wr_path top = WR_KEY(NULL, "<nil>");
 	const char *said = s->rule ? s->rule(v) : NULL;
 	if (!said)
 		return;
 	if (v->type == WR_STRING)
 		wr_dec_error(c->d, v->mark, path, "Invalid value: %s: %s",
-			     wr_quote(quoted, sizeof(quoted), v->text), said);
+			     wr_value_text(v, shown, sizeof(shown)), said);
 	else
 		wr_dec_error(c->d, v->mark, path ? path : &top, "Invalid value: %s", said);
 	advise(c, s);
@@ -361,9 +374,10 @@ void wr_schema_fields(struct wr_decoder *d, const struct wr_value *v, const stru
 	walk_fields(&c, NULL, v, s);
 }
 
-void wr_schema_check(struct wr_decoder *d, const struct wr_value *v, const struct wr_schema *s)
+void wr_schema_check(struct wr_decoder *d, const struct wr_value *v, const struct wr_schema *s,
+		     bool blocked)
 {
-	struct checker c = {.d = d};
+	struct checker c = {.d = d, .blocked = blocked};
 	struct wr_path top = WR_KEY(NULL, "<nil>");
 	check_value(&c, NULL, v, s);
 	each_value(&c, NULL, v, s, check_set);

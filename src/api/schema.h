@@ -46,6 +46,8 @@ void wr_schema_fields(struct wr_decoder *d, const struct wr_value *v, const stru
 
 /*
  * Validates v against a schema. All field errors are added to d; rules in CEL
- * are left out where the server leaves them out, which as_api_server records.
+ * are left out where the server leaves them out, which as_api_server records:
+ * after an error of the schema that blocks, or of the metadata (blocked).
  */
-void wr_schema_check(struct wr_decoder *d, const struct wr_value *v, const struct wr_schema *s);
+void wr_schema_check(struct wr_decoder *d, const struct wr_value *v, const struct wr_schema *s,
+		     bool blocked);

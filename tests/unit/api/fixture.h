@@ -22,18 +22,24 @@ struct fixture {
 	int rc;
 };
 
-static inline void fixture_decode(struct fixture *f, const char *text, bool strict_cidrs)
+static inline void fixture_decode_with(struct fixture *f, const char *text,
+				       const struct wr_decode_opts *opts)
 {
-	struct wr_decode_opts opts = {.strict_cidrs = strict_cidrs};
 	*f = (struct fixture){
 		.in = wr_input_new(NULL), .arena = wr_arena_new(), .diags = wr_diags_new()};
 	assert_non_null(f->in);
 	assert_non_null(f->arena);
 	assert_non_null(f->diags);
 	assert_int_equal(wr_input_bytes(f->in, "t.yaml", 1, text, strlen(text), f->diags), 0);
-	f->rc = wr_decode_with(f->in, &opts, f->arena, f->diags, &f->objects);
+	f->rc = wr_decode_with(f->in, opts, f->arena, f->diags, &f->objects);
 	assert_true(f->rc == 0 || f->rc == -EINVAL);
 	assert_int_equal(f->rc == -EINVAL, wr_diags_total(f->diags, WR_ERROR) > 0);
+}
+
+static inline void fixture_decode(struct fixture *f, const char *text, bool strict_cidrs)
+{
+	const struct wr_decode_opts opts = {.strict_cidrs = strict_cidrs};
+	fixture_decode_with(f, text, &opts);
 }
 
 static inline void fixture_down(struct fixture *f)
@@ -41,6 +47,18 @@ static inline void fixture_down(struct fixture *f)
 	wr_diags_free(f->diags);
 	wr_arena_free(f->arena);
 	wr_input_free(f->in);
+}
+
+/* Appends to text of a fixed size; too much fails the test. */
+__attribute__((format(printf, 3, 4))) static inline void fixture_add(char *buf, size_t size,
+								     const char *fmt, ...)
+{
+	size_t at = strlen(buf);
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(buf + at, size - at, fmt, ap);
+	va_end(ap);
+	assert_true(n >= 0 && (size_t)n < size - at);
 }
 
 static inline void fixture_print(const struct fixture *f)
