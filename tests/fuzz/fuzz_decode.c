@@ -80,11 +80,12 @@ static void use(struct wr_world *w)
 	wr_program_unref(p);
 }
 
-/* As weir validate judges: one by one, at its strictest. */
+/* One by one, at its strictest; as weir validate judges, and as one that enforces does. */
 static void judge(const struct wr_value *v, const struct wr_list_type *list, struct wr_arena *a,
 		  struct wr_diags *d)
 {
-	static const struct wr_decode_opts strict = {.strict_cidrs = true};
+	static const struct wr_decode_opts opts[] = {{.strict_cidrs = true, .as_api_server = true},
+						     {.strict_cidrs = true}};
 	struct wr_list_type type;
 	if (wr_decode_is_list(v, &type)) {
 		const struct wr_value *items = wr_value_get(v, "items");
@@ -92,11 +93,13 @@ static void judge(const struct wr_value *v, const struct wr_list_type *list, str
 			judge(items->items[i], &type, a, d);
 		return;
 	}
-	struct wr_object *one = NULL;
-	size_t errors = wr_diags_total(d, WR_ERROR);
-	int rc = wr_decode_item(v, list, &strict, a, d, &one);
-	must(rc == 0 || rc == -22);
-	must((rc == 0) == (wr_diags_total(d, WR_ERROR) == errors));
+	for (size_t i = 0; i < sizeof(opts) / sizeof(opts[0]); i++) {
+		struct wr_object *one = NULL;
+		size_t errors = wr_diags_total(d, WR_ERROR);
+		int rc = wr_decode_item(v, list, &opts[i], a, d, &one);
+		must(rc == 0 || rc == -22);
+		must((rc == 0) == (wr_diags_total(d, WR_ERROR) == errors));
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
