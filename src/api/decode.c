@@ -315,7 +315,7 @@ static bool missing_kind(struct wr_decoder *d, const struct wr_value *v, const c
 {
 	struct wr_path path = WR_KEY(NULL, "kind");
 	const struct wr_value *kind = wr_value_get(v, "kind");
-	if (!api || !in_networking(api))
+	if (!api || !(in_networking(api) || in_cluster_policy_group(api)))
 		return false;
 	if (wr_dec_absent(kind))
 		wr_dec_error(d,
@@ -325,7 +325,11 @@ static bool missing_kind(struct wr_decoder *d, const struct wr_value *v, const c
 			     &path, "an object of %.200s must say its kind", api);
 	else
 		wr_dec_string(d, &path, kind);
-	wr_diag_advise(d->diags, "write kind: NetworkPolicy");
+	wr_diag_advise(d->diags, "write kind: %s",
+		       in_networking(api)         ? "NetworkPolicy"
+		       : strstr(api, "/v1alpha1") ? "AdminNetworkPolicy or "
+						    "BaselineAdminNetworkPolicy"
+						  : "ClusterNetworkPolicy");
 	return true;
 }
 

@@ -404,6 +404,12 @@ static void kinds_and_groups(void **state)
 		 "no kind \"AdminNetworkPolicies\" in apiVersion "
 		 "\"policy.networking.k8s.io/v1alpha1\"",
 		 "did you mean \"AdminNetworkPolicy\"?", 2, 7},
+		{"apiVersion: policy.networking.k8s.io/v1alpha2\nmetadata: {name: p}\n", "kind",
+		 "an object of policy.networking.k8s.io/v1alpha2 must say its kind",
+		 "write kind: ClusterNetworkPolicy", 1, 1},
+		{"apiVersion: policy.networking.k8s.io/v1alpha1\nkind:\n", "kind",
+		 "an object of policy.networking.k8s.io/v1alpha1 must say its kind",
+		 "write kind: AdminNetworkPolicy or Baseline", 2, 6},
 	};
 	struct fixture f;
 	(void)state;
