@@ -152,7 +152,7 @@ static void check_negation(struct lint *l, const struct wr_policy *p, enum wr_di
 			const struct wr_peer *peer = &p->rules[dir][r].peers[k];
 			if (peer->kind != WR_PEER_PODS)
 				continue;
-			const char *path = lint_peer_path(l, dir, r, k);
+			const char *path = lint_peer_path(l, p->object, dir, r, k);
 			check_selector(l, p, peer, path, peer->ns_selector, true);
 			check_selector(l, p, peer, path, peer->pod_selector, false);
 		}

@@ -17,3 +17,6 @@ extern const struct lint_check lint_redundant; /* what can go */
 extern const struct lint_check lint_blocks;    /* ipBlocks */
 extern const struct lint_check lint_sides;     /* what the other end denies */
 extern const struct lint_check lint_reach;     /* who is expected and cannot come */
+
+/* cluster-wide policies: rules that never match */
+extern const struct lint_check lint_tier_shadow;

@@ -278,7 +278,7 @@ static void check_address(struct lint *l, uint32_t policy, uint32_t rule)
 			if (!means_service(l, id, &r->peers[k], s))
 				continue;
 			lint_report(l, &service_address, p->object, r->peers[k].mark,
-				    lint_peer_path(l, WR_EGRESS, rule, k),
+				    lint_peer_path(l, p->object, WR_EGRESS, rule, k),
 				    "%s the address of Service %s/%s; a packet is judged by the "
 				    "pod that it really goes to",
 				    r->peers[k].cidr.len <

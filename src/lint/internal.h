@@ -68,10 +68,22 @@ void lint_fix(struct lint *l, const struct wr_edit *edits, size_t n);
 /* Text in the arena of the run; NULL with nomem set when memory runs out. */
 const char *lint_text(struct lint *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* "spec.ingress[0]", "spec.ingress[0].from[1]", "spec.ingress[0].ports[2]". */
+/*
+ * "spec.ingress[0]", "spec.ingress[0].from[1]", "spec.ingress[0].ports[2]"; of
+ * cluster-wide policies also "spec.egress[0].to[1].networks[3]" and, in
+ * v1alpha2, "spec.egress[0].protocols[2]".
+ */
 const char *lint_rule_path(struct lint *l, enum wr_direction dir, size_t rule);
-const char *lint_peer_path(struct lint *l, enum wr_direction dir, size_t rule, size_t peer);
-const char *lint_port_path(struct lint *l, enum wr_direction dir, size_t rule, size_t port);
+const char *lint_peer_path(struct lint *l, const struct wr_object *o, enum wr_direction dir,
+			   size_t rule, size_t peer);
+const char *lint_port_path(struct lint *l, const struct wr_object *o, enum wr_direction dir,
+			   size_t rule, size_t port);
+/*
+ * How a finding about one policy (reader) calls a rule: "spec.egress[0]", with
+ * the rule's name where it has one, and its policy's title where it is another.
+ */
+const char *lint_rule_name(struct lint *l, const struct wr_policy *p, enum wr_direction dir,
+			   size_t rule, const struct wr_policy *reader);
 
 /* "3 pods", "1 pod", "no pod"; "shop/web, shop/api and 3 more". */
 const char *lint_count(struct lint *l, size_t n, const char *one, const char *many);
@@ -93,6 +105,16 @@ const struct wr_value *lint_peers_value(const struct wr_object *o, enum wr_direc
 					size_t rule);
 const struct wr_value *lint_ports_value(const struct wr_object *o, enum wr_direction dir,
 					size_t rule);
+/*
+ * Where a peer of the model was written: the item of from or to; of a peer of
+ * networks, which the model takes apart, also the item of that list.
+ */
+struct lint_place {
+	size_t item, network;
+	bool is_network;
+};
+struct lint_place lint_place(const struct wr_object *o, enum wr_direction dir, size_t rule,
+			     size_t peer);
 /* An annotation's text, or NULL. Of workloads: of their pod template. */
 const char *lint_annotation(const struct wr_object *o, const char *key);
 

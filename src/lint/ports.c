@@ -167,7 +167,7 @@ static bool report_service(struct lint *l, const struct at *at)
 	const char *target = sp->target_name ? sp->target_name
 					     : lint_text(l, "%u", sp->target_port);
 	lint_report(l, &service_port, at->p->object, port_mark(at),
-		    lint_port_path(l, at->dir, at->rule, at->port),
+		    lint_port_path(l, at->p->object, at->dir, at->rule, at->port),
 		    "%u is the port of Service %s/%s; its pods listen on %s, and policies see the "
 		    "pod's "
 		    "port",
@@ -191,7 +191,7 @@ static bool report_protocol(struct lint *l, const struct shapes *s, const struct
 	uint8_t other = open->proto;
 	const struct wr_value *v = port_value(at, "protocol"), *port = port_value(at, "port");
 	lint_report(l, &protocol, at->p->object, v ? v->mark : port_mark(at),
-		    lint_port_path(l, at->dir, at->rule, at->port),
+		    lint_port_path(l, at->p->object, at->dir, at->rule, at->port),
 		    "the pods open port %u over %s; %s", open->port, wr_proto_name(other),
 		    v ? lint_text(l, "this rule allows %s only", wr_proto_name(at->what->proto))
 		      : "without protocol a port is TCP");
@@ -226,7 +226,7 @@ static void check_number(struct lint *l, const struct shapes *s, const struct at
 	if (any_declares(s, at->what) || report_service(l, at) || report_protocol(l, s, at))
 		return;
 	lint_report(l, &not_open, at->p->object, port_mark(at),
-		    lint_port_path(l, at->dir, at->rule, at->port),
+		    lint_port_path(l, at->p->object, at->dir, at->rule, at->port),
 		    "no destination pod opens %s: they declare %s",
 		    at->what->first == at->what->last
 			    ? lint_text(l, "%s port %u", wr_proto_name(at->what->proto),
@@ -254,7 +254,7 @@ static void check_name(struct lint *l, const struct shapes *s, const struct at *
 		}
 	if (several)
 		lint_report(l, &name_ambiguous, at->p->object, port_mark(at),
-			    lint_port_path(l, at->dir, at->rule, at->port),
+			    lint_port_path(l, at->p->object, at->dir, at->rule, at->port),
 			    "\"%s\" is port %u on some of the pods and another on others: each "
 			    "pod's own "
 			    "number counts",
@@ -262,7 +262,7 @@ static void check_name(struct lint *l, const struct shapes *s, const struct at *
 	if (first)
 		return;
 	lint_report(l, &name_missing, at->p->object, port_mark(at),
-		    lint_port_path(l, at->dir, at->rule, at->port),
+		    lint_port_path(l, at->p->object, at->dir, at->rule, at->port),
 		    with_name
 			    ? "port \"%s\" of the pods is not %s, so this allows nothing"
 			    : "no destination pod names a port \"%s\" (%s), so this allows nothing",

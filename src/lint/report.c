@@ -133,14 +133,30 @@ const char *lint_rule_path(struct lint *l, enum wr_direction dir, size_t rule)
 	return lint_text(l, "spec.%s[%zu]", fields[dir], rule);
 }
 
-const char *lint_peer_path(struct lint *l, enum wr_direction dir, size_t rule, size_t peer)
+const char *lint_peer_path(struct lint *l, const struct wr_object *o, enum wr_direction dir,
+			   size_t rule, size_t peer)
 {
-	return lint_text(l, "spec.%s[%zu].%s[%zu]", fields[dir], rule, peers[dir], peer);
+	struct lint_place at = lint_place(o, dir, rule, peer);
+	const char *item = lint_text(l, "spec.%s[%zu].%s[%zu]", fields[dir], rule, peers[dir],
+				     at.item);
+	return at.is_network ? lint_text(l, "%s.networks[%zu]", item, at.network) : item;
 }
 
-const char *lint_port_path(struct lint *l, enum wr_direction dir, size_t rule, size_t port)
+const char *lint_port_path(struct lint *l, const struct wr_object *o, enum wr_direction dir,
+			   size_t rule, size_t port)
 {
-	return lint_text(l, "spec.%s[%zu].ports[%zu]", fields[dir], rule, port);
+	return lint_text(l, "spec.%s[%zu].%s[%zu]", fields[dir], rule,
+			 o->kind == WR_KIND_CLUSTERNETWORKPOLICY ? "protocols" : "ports", port);
+}
+
+const char *lint_rule_name(struct lint *l, const struct wr_policy *p, enum wr_direction dir,
+			   size_t rule, const struct wr_policy *reader)
+{
+	char title[WR_POLICY_TITLE];
+	const char *name = p->rules[dir][rule].name;
+	return lint_text(l, "%s%sspec.%s[%zu]%s%s%s", p == reader ? "" : wr_policy_title(p, title),
+			 p == reader ? "" : " ", fields[dir], rule, name ? " (\"" : "",
+			 name ? name : "", name ? "\")" : "");
 }
 
 const char *lint_count(struct lint *l, size_t n, const char *one, const char *many)

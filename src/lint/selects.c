@@ -145,7 +145,7 @@ static void report_at(struct lint *l, const struct wr_lint_rule *rule, const str
 		      const char *message)
 {
 	lint_report(l, rule, at->p->object, at->what->mark,
-		    lint_peer_path(l, at->dir, at->rule, at->peer), "%s", message);
+		    lint_peer_path(l, at->p->object, at->dir, at->rule, at->peer), "%s", message);
 }
 
 /* Namespaces that every cluster has: nobody writes them into manifests. */

@@ -37,7 +37,28 @@ const struct wr_value *lint_peers_value(const struct wr_object *o, enum wr_direc
 const struct wr_value *lint_ports_value(const struct wr_object *o, enum wr_direction dir,
 					size_t rule)
 {
-	return of_rule(o, dir, rule, "ports");
+	bool has_protocols = o->kind == WR_KIND_CLUSTERNETWORKPOLICY;
+	return of_rule(o, dir, rule, has_protocols ? "protocols" : "ports");
+}
+
+struct lint_place lint_place(const struct wr_object *o, enum wr_direction dir, size_t rule,
+			     size_t peer)
+{
+	struct lint_place at = {.item = peer};
+	if (!wr_kind_is_cluster_policy(o->kind))
+		return at;
+	const struct wr_cp_rule *r = &o->cp.rules[dir][rule];
+	for (at.item = 0; at.item < r->n_peers; at.item++) {
+		const struct wr_cp_peer *written = &r->peers[at.item];
+		size_t n = written->kind == WR_CP_NETWORKS ? written->n_networks : 1;
+		if (peer < n) {
+			at.is_network = written->kind == WR_CP_NETWORKS;
+			at.network = peer;
+			break;
+		}
+		peer -= n;
+	}
+	return at;
 }
 
 const char *lint_annotation(const struct wr_object *o, const char *key)

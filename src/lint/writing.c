@@ -302,7 +302,7 @@ static void check_wider(struct lint *l, const struct wr_object *o, const struct 
 					continue;
 				lint_report(
 					l, &comment_wider, o, peer->mark,
-					lint_peer_path(l, (enum wr_direction)d, r, k),
+					lint_peer_path(l, o, (enum wr_direction)d, r, k),
 					"line %u speaks of %s=%s only; the peer also demands %s=%s",
 					c->mark.line, key, value, peer->pod_selector->reqs[0].key,
 					peer->pod_selector->reqs[0].values[0]);

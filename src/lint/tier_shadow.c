@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "lint/checks.h"
+
+/*
+ * Rules of cluster-wide policies that can never match. In a tier the first rule
+ * that matches decides, so a rule is dead when earlier rules of its tier, of
+ * policies whose subjects hold all of its own, hold its peers and ports. That is
+ * proved by what the selectors say (subsume.c), for any pods and labels; ports
+ * may be held by several earlier rules together.
+ *
+ * Rules are gone through in the order of evaluation. All earlier rules with
+ * equal subjects and equal peers are one group, with the ports that they claim.
+ * Groups are found by one requirement that a holder must share with what it
+ * holds (an address by its prefixes), so that no rule is held against every
+ * other one.
+ */
+
+static const struct wr_lint_rule shadowed = {"tier-rule-shadowed", WR_WARNING, false,
+					     "a rule, or a peer of it, that can never match"};
+static const struct wr_lint_rule skipped = {"pass-skips-rule", WR_WARNING, false,
+					    "a rule that an earlier Pass of its tier skips"};
+
+#define NAMED 0x1000000u /* named ports are numbers from here on, beyond WR_KEY_LAST */
+#define CLAIMS_MAX 20000 /* claims that are looked at for one peer */
+#define TOLD_MAX 4       /* rules that a finding names */
+
+struct span {
+	uint32_t first, last;
+};
+
+/* Ports that a rule matches for the subjects and the peer of its group. */
+struct claim {
+	struct span span;
+	uint32_t policy, rule;
+};
+
+struct group {
+	const struct wr_peer *subject, *peer; /* peer NULL: everybody */
+	WR_VEC(struct claim) claims;
+};
+
+typedef WR_VEC(uint32_t) number_list;
+typedef WR_VEC(struct span) span_list;
+
+struct shadow {
+	struct lint *l;
+	enum wr_direction dir;
+	struct wr_map *names;   /* named ports */
+	struct wr_map *index;   /* group by subject and peer */
+	struct wr_map *buckets; /* list of groups by what they ask for */
+	WR_VEC(struct group) groups;
+	WR_VEC(number_list) lists;
+	WR_VEC(struct claim) found;  /* claims on the peer in hand */
+	span_list left, next;        /* its ports that nobody has claimed */
+	struct claim told[TOLD_MAX]; /* rules that hold it, each once */
+	uint32_t n_told;
+	bool by_pass, by_other; /* a Pass, another action is among them */
+};
+
+/* ---- where groups are found ---- */
+
+enum bucket_kind { EVERYBODY, ANY_PODS, ANY_NODES, NS_PAIR, NS_KEY, POD_PAIR, POD_KEY, BLOCK };
+
+struct bucket {
+	uint32_t kind, number;
+	uint8_t family, len, address[16], zero[2];
+};
+
+static number_list *bucket_list(struct shadow *s, struct bucket b, bool make)
+{
+	uint64_t at;
+	if (!make)
+		return wr_map_get(s->buckets, &b, sizeof(b), &at) ? &s->lists.items[at] : NULL;
+	bool created;
+	uint64_t *slot = wr_map_slot(s->buckets, &b, sizeof(b), s->lists.n, &created);
+	if (!slot || (created && wr_vec_push(&s->lists, (number_list){0}) < 0)) {
+		s->l->nomem = true;
+		return NULL;
+	}
+	return &s->lists.items[*slot];
+}
+
+static struct bucket block_bucket(const struct wr_cidr *c)
+{
+	struct bucket b = {.kind = BLOCK, .family = c->ip.family, .len = c->len};
+	memcpy(b.address, c->ip.b, c->ip.family == WR_IPV4 ? 4 : 16);
+	return b;
+}
+
+static void put(struct shadow *s, struct bucket b, uint32_t group)
+{
+	number_list *list = bucket_list(s, b, true);
+	if (list && wr_vec_push(list, group) < 0)
+		s->l->nomem = true;
+}
+
+/* A group is found by one requirement: whoever it holds meets that one, too. */
+static bool put_requirement(struct shadow *s, uint32_t selector, enum bucket_kind pair,
+			    enum bucket_kind key, uint32_t group)
+{
+	if (selector == WR_NONE || !s->l->w->selectors[selector].n)
+		return false;
+	const struct wr_req *req = &s->l->w->selectors[selector].reqs[0];
+	if (req->op != WR_OP_IN)
+		put(s, (struct bucket){.kind = key, .number = req->key}, group);
+	for (size_t i = 0; req->op == WR_OP_IN && i < req->n; i++)
+		put(s, (struct bucket){.kind = pair, .number = req->pairs[i]}, group);
+	return true;
+}
+
+static void register_group(struct shadow *s, uint32_t group)
+{
+	const struct wr_peer *p = s->groups.items[group].peer;
+	if (!p)
+		put(s, (struct bucket){.kind = EVERYBODY}, group);
+	else if (p->kind == WR_PEER_IPBLOCK)
+		put(s, block_bucket(&p->cidr), group);
+	else if (p->kind == WR_PEER_NODES &&
+		 !put_requirement(s, p->node_selector, POD_PAIR, POD_KEY, group))
+		put(s, (struct bucket){.kind = ANY_NODES}, group);
+	else if (p->kind == WR_PEER_PODS &&
+		 !put_requirement(s, p->ns_selector, NS_PAIR, NS_KEY, group) &&
+		 !put_requirement(s, p->pod_selector, POD_PAIR, POD_KEY, group))
+		put(s, (struct bucket){.kind = ANY_PODS}, group);
+}
+
+/* The group of a subject and a peer, made at first use; NULL: nomem. */
+static struct group *group_of(struct shadow *s, const struct wr_peer *subject,
+			      const struct wr_peer *peer)
+{
+	struct {
+		uint32_t subject[2], kind, selectors[3];
+		struct bucket block;
+	} key;
+	memset(&key, 0, sizeof(key));
+	key.subject[0] = subject->ns_selector;
+	key.subject[1] = subject->pod_selector;
+	if (peer) {
+		key.kind = 1 + peer->kind;
+		key.selectors[0] = peer->ns_selector;
+		key.selectors[1] = peer->pod_selector;
+		key.selectors[2] = peer->node_selector;
+		if (peer->kind == WR_PEER_IPBLOCK)
+			key.block = block_bucket(&peer->cidr);
+	}
+	bool created;
+	uint64_t *slot = wr_map_slot(s->index, &key, sizeof(key), s->groups.n, &created);
+	struct group group = {.subject = subject, .peer = peer};
+	if (!slot || (created && wr_vec_push(&s->groups, group) < 0)) {
+		s->l->nomem = true;
+		return NULL;
+	}
+	uint32_t at = (uint32_t)*slot;
+	if (created)
+		register_group(s, at);
+	return &s->groups.items[at];
+}
+
+/* ---- ports ---- */
+
+static bool push_span(struct shadow *s, span_list *out, uint32_t first, uint32_t last)
+{
+	if (wr_vec_push(out, ((struct span){first, last})) < 0)
+		s->l->nomem = true;
+	return !s->l->nomem;
+}
+
+/* The ports of a rule as spans, named ones beyond all numbers; none: it has no port that exists. */
+static void rule_spans(struct shadow *s, const struct wr_rule *r, span_list *out)
+{
+	out->n = 0;
+	if (r->any_port)
+		push_span(s, out, 0, UINT32_MAX);
+	for (size_t i = 0; i < r->n_ports; i++) {
+		const struct wr_port *p = &r->ports[i];
+		if (p->kind == WR_PORTS_RANGE && p->first <= p->last)
+			push_span(s, out, WR_KEY(p->proto, p->first), WR_KEY(p->proto, p->last));
+		if (p->kind == WR_PORTS_ALL)
+			push_span(s, out, WR_KEY(p->proto, 0), WR_KEY(p->proto, 65535));
+		if (p->kind != WR_PORTS_NAMED)
+			continue;
+		uint64_t *slot = wr_map_slot(s->names, p->name, strlen(p->name),
+					     NAMED + wr_map_count(s->names), NULL);
+		s->l->nomem |= !slot;
+		if (slot)
+			push_span(s, out, (uint32_t)*slot, (uint32_t)*slot);
+	}
+}
+
+/* Takes a span out of what is left; true when something of it was left. */
+static bool take(struct shadow *s, struct span out)
+{
+	bool hit = false;
+	s->next.n = 0;
+	for (size_t i = 0; i < s->left.n; i++) {
+		struct span in = s->left.items[i];
+		if (in.last < out.first || out.last < in.first) {
+			push_span(s, &s->next, in.first, in.last);
+			continue;
+		}
+		hit = true;
+		if (in.first < out.first)
+			push_span(s, &s->next, in.first, out.first - 1);
+		if (in.last > out.last)
+			push_span(s, &s->next, out.last + 1, in.last);
+	}
+	span_list swap = s->left;
+	s->left = s->next;
+	s->next = swap;
+	return hit;
+}
+
+/* ---- whether a peer is held ---- */
+
+static void find_claims(struct shadow *s, const struct wr_peer *subject, const struct wr_peer *peer,
+			struct bucket b)
+{
+	const number_list *list = bucket_list(s, b, false);
+	for (size_t i = 0; list && i < list->n && s->found.n < CLAIMS_MAX; i++) {
+		const struct group *g = &s->groups.items[list->items[i]];
+		if (!lint_peer_within(s->l, subject, g->subject) ||
+		    (g->peer && !lint_peer_within(s->l, peer, g->peer)))
+			continue;
+		for (size_t k = 0; k < g->claims.n; k++)
+			if (wr_vec_push(&s->found, g->claims.items[k]) < 0)
+				s->l->nomem = true;
+	}
+}
+
+static void find_by_selector(struct shadow *s, const struct wr_peer *subject,
+			     const struct wr_peer *peer, uint32_t selector, enum bucket_kind pair,
+			     enum bucket_kind key)
+{
+	const struct wr_selector *sel = selector == WR_NONE ? NULL : &s->l->w->selectors[selector];
+	for (size_t i = 0; sel && i < sel->n; i++) {
+		const struct wr_req *req = &sel->reqs[i];
+		/* a holder with In has all of these values */
+		if (req->op == WR_OP_IN && req->n)
+			find_claims(s, subject, peer,
+				    (struct bucket){.kind = pair, .number = req->pairs[0]});
+		find_claims(s, subject, peer, (struct bucket){.kind = key, .number = req->key});
+	}
+}
+
+static void find_by_address(struct shadow *s, const struct wr_peer *subject,
+			    const struct wr_peer *peer)
+{
+	struct wr_cidr c = peer->cidr;
+	for (int len = c.len; len >= 0; len--) {
+		c.len = (uint8_t)len;
+		find_claims(s, subject, peer, block_bucket(&c));
+		if (len)
+			c.ip.b[(len - 1) / 8] &= (uint8_t) ~(0x80u >> ((len - 1) % 8));
+	}
+}
+
+static int by_order(const void *pa, const void *pb)
+{
+	const struct claim *a = pa, *b = pb;
+	if (a->policy != b->policy)
+		return a->policy < b->policy ? -1 : 1;
+	return a->rule < b->rule ? -1 : a->rule > b->rule;
+}
+
+static void note_holder(struct shadow *s, const struct claim *c, enum wr_action own)
+{
+	enum wr_action action = s->l->w->policies[c->policy].rules[s->dir][c->rule].action;
+	s->by_pass |= action == WR_PASS;
+	s->by_other |= action != own;
+	for (uint32_t i = 0; i < s->n_told; i++)
+		if (!by_order(&s->told[i], c))
+			return;
+	if (s->n_told < TOLD_MAX)
+		s->told[s->n_told++] = *c;
+}
+
+/* Whether all ports of a rule are claimed for a peer (NULL: everybody); notes by whom. */
+static bool is_held(struct shadow *s, const struct wr_peer *subject, const struct wr_rule *r,
+		    const struct wr_peer *peer)
+{
+	rule_spans(s, r, &s->left);
+	s->found.n = 0;
+	find_claims(s, subject, peer, (struct bucket){.kind = EVERYBODY});
+	if (peer && peer->kind == WR_PEER_PODS) {
+		find_claims(s, subject, peer, (struct bucket){.kind = ANY_PODS});
+		find_by_selector(s, subject, peer, peer->ns_selector, NS_PAIR, NS_KEY);
+		find_by_selector(s, subject, peer, peer->pod_selector, POD_PAIR, POD_KEY);
+	} else if (peer && peer->kind == WR_PEER_NODES) {
+		find_claims(s, subject, peer, (struct bucket){.kind = ANY_NODES});
+		find_by_selector(s, subject, peer, peer->node_selector, POD_PAIR, POD_KEY);
+	} else if (peer && peer->kind == WR_PEER_IPBLOCK) {
+		find_by_address(s, subject, peer);
+	}
+	if (!s->left.n || !s->found.n || s->l->nomem)
+		return false;
+	qsort(s->found.items, s->found.n, sizeof(struct claim), by_order);
+	struct claim hits[TOLD_MAX * 2];
+	uint32_t n_hits = 0;
+	for (size_t i = 0; i < s->found.n && s->left.n; i++)
+		if (take(s, s->found.items[i].span) && n_hits < TOLD_MAX * 2)
+			hits[n_hits++] = s->found.items[i];
+	for (uint32_t i = 0; i < n_hits && !s->left.n; i++)
+		note_holder(s, &hits[i], r->action);
+	return !s->left.n;
+}
+
+/* ---- findings ---- */
+
+static const char *const verbs[] = {
+	[WR_ACCEPT] = "accepts", [WR_DENY] = "denies", [WR_PASS] = "passes"};
+
+/* "spec.egress[0] denies", of the first holder; "... and 2 more rules decide". */
+static const char *who(struct shadow *s, const struct wr_policy *p)
+{
+	struct lint *l = s->l;
+	const struct wr_policy *by = &l->w->policies[s->told[0].policy];
+	const char *first = lint_rule_name(l, by, s->dir, s->told[0].rule, p);
+	if (s->n_told == 1)
+		return lint_text(l, "%s %s all of it first", first,
+				 verbs[by->rules[s->dir][s->told[0].rule].action]);
+	return lint_text(l, "%s and %s decide all of it first", first,
+			 lint_count(l, s->n_told - 1, "more rule", "more rules"));
+}
+
+static void relate_holders(struct shadow *s, const struct wr_policy *p)
+{
+	struct lint *l = s->l;
+	for (uint32_t i = 0; i < s->n_told; i++) {
+		const struct wr_policy *by = &l->w->policies[s->told[i].policy];
+		const struct wr_rule *r = &by->rules[s->dir][s->told[i].rule];
+		lint_relate(l, r->mark, "%s %s it",
+			    lint_rule_name(l, by, s->dir, s->told[i].rule, p), verbs[r->action]);
+	}
+}
+
+static void fix_rule(struct lint *l, const struct wr_policy *p, enum wr_direction dir, size_t rule)
+{
+	const struct wr_value *list = lint_rules_value(p->object, dir);
+	struct wr_edit edit;
+	if (list && list->n > 1 && !wr_edit_remove_item(p->object->doc, list, rule, &edit))
+		lint_fix(l, &edit, 1);
+}
+
+/* path and mark: of the rule, or of the one peer of it that is dead. */
+static void report(struct shadow *s, const struct wr_policy *p, size_t rule, struct wr_mark mark,
+		   const char *path, bool whole)
+{
+	struct lint *l = s->l;
+	const struct wr_rule *r = &p->rules[s->dir][rule];
+	const char *what = whole ? "" : "this peer ";
+	if (s->by_pass && r->action != WR_PASS) {
+		lint_report(l, &skipped, p->object, mark, path,
+			    "%snever matches: %s, and what is passed leaves the %s tier%s", what,
+			    who(s, p), wr_tier_name(p->tier),
+			    p->tier == WR_TIER_ADMIN ? " for the NetworkPolicies"
+						     : "; nothing follows, so it is allowed");
+		lint_advise(l, "put it before the Pass, or make the Pass narrower");
+	} else {
+		lint_report(l, &shadowed, p->object, mark, path, "%snever matches: %s%s", what,
+			    who(s, p), s->by_other ? "" : ", to the same end");
+		lint_advise(l, !s->by_other ? "remove it, or make the earlier one narrower"
+			       : s->told[0].policy == (uint32_t)(p - l->w->policies)
+				       ? "in a policy the first rule that matches decides: put it "
+					 "before that one, or remove it"
+				       : "the policy of lower priority number decides first: give "
+					 "this one a lower number, or remove the rule");
+		if (!s->by_other && whole)
+			fix_rule(l, p, s->dir, rule);
+	}
+	relate_holders(s, p);
+}
+
+static void check_rule(struct shadow *s, uint32_t policy, size_t rule)
+{
+	struct lint *l = s->l;
+	const struct wr_policy *p = &l->w->policies[policy];
+	const struct wr_rule *r = &p->rules[s->dir][rule];
+	size_t n = r->any_peer ? 1 : r->n_peers, held = 0;
+	s->n_told = 0;
+	s->by_pass = s->by_other = false;
+	for (size_t k = 0; k < n; k++)
+		held += is_held(s, &p->subject, r, r->any_peer ? NULL : &r->peers[k]);
+	if (n && held == n) {
+		report(s, p, rule, r->mark, lint_rule_path(l, s->dir, rule), true);
+		return;
+	}
+	for (size_t k = 0; k < n && held; k++) {
+		s->n_told = 0;
+		s->by_pass = s->by_other = false;
+		if (is_held(s, &p->subject, r, &r->peers[k]))
+			report(s, p, rule, r->peers[k].mark,
+			       lint_peer_path(l, p->object, s->dir, rule, k), false);
+	}
+}
+
+/* ---- the walk ---- */
+
+/* Adds a claim, unless an earlier one of the group has all of it. */
+static void add_claim(struct shadow *s, struct group *g, struct claim c)
+{
+	for (size_t i = 0; i < g->claims.n; i++)
+		if (g->claims.items[i].span.first <= c.span.first &&
+		    c.span.last <= g->claims.items[i].span.last)
+			return;
+	if (wr_vec_push(&g->claims, c) < 0)
+		s->l->nomem = true;
+}
+
+static void claim_rule(struct shadow *s, uint32_t policy, size_t rule)
+{
+	const struct wr_policy *p = &s->l->w->policies[policy];
+	const struct wr_rule *r = &p->rules[s->dir][rule];
+	rule_spans(s, r, &s->left);
+	for (size_t k = 0; k < (r->any_peer ? 1 : r->n_peers); k++) {
+		const struct wr_peer *peer = r->any_peer ? NULL : &r->peers[k];
+		if (peer && (peer->kind == WR_PEER_DOMAINS || peer->kind == WR_PEER_NOTHING))
+			continue;
+		struct group *g = group_of(s, &p->subject, peer);
+		for (size_t i = 0; g && i < s->left.n; i++)
+			add_claim(s, g, (struct claim){s->left.items[i], policy, (uint32_t)rule});
+	}
+}
+
+static void shadow_free(struct shadow *s)
+{
+	for (size_t i = 0; i < s->groups.n; i++)
+		wr_vec_free(&s->groups.items[i].claims);
+	for (size_t i = 0; i < s->lists.n; i++)
+		wr_vec_free(&s->lists.items[i]);
+	wr_vec_free(&s->groups);
+	wr_vec_free(&s->lists);
+	wr_vec_free(&s->found);
+	wr_vec_free(&s->left);
+	wr_vec_free(&s->next);
+	wr_map_free(s->names);
+	wr_map_free(s->index);
+	wr_map_free(s->buckets);
+}
+
+static void check_tier(struct lint *l, enum wr_tier tier, enum wr_direction dir)
+{
+	struct shadow s = {.l = l, .dir = dir, .names = wr_map_new(), .index = wr_map_new()};
+	s.buckets = wr_map_new();
+	l->nomem |= !s.names || !s.index || !s.buckets;
+	for (uint32_t i = 0; i < l->w->n_policies && !l->nomem; i++) {
+		const struct wr_policy *p = &l->w->policies[i];
+		if (p->tier != tier || !p->object)
+			continue;
+		for (size_t r = 0; r < p->n_rules[dir] && !l->nomem; r++) {
+			check_rule(&s, i, r);
+			claim_rule(&s, i, r);
+		}
+	}
+	shadow_free(&s);
+}
+
+static void run(struct lint *l)
+{
+	if (!lint_on(l, &shadowed) && !lint_on(l, &skipped))
+		return;
+	for (int d = 0; d < 2; d++) {
+		check_tier(l, WR_TIER_ADMIN, (enum wr_direction)d);
+		check_tier(l, WR_TIER_BASELINE, (enum wr_direction)d);
+	}
+}
+
+const struct lint_check lint_tier_shadow = {LINT_RULES(&shadowed, &skipped), run};
