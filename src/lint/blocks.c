@@ -54,7 +54,8 @@ static struct wr_mark mark_of(const struct at *at)
 
 static const char *path_of(struct lint *l, const struct at *at, const char *field)
 {
-	return lint_text(l, "%s.ipBlock%s", lint_peer_path(l, at->p->object, at->dir, at->rule, at->peer), field);
+	return lint_text(l, "%s.ipBlock%s",
+			 lint_peer_path(l, at->p->object, at->dir, at->rule, at->peer), field);
 }
 
 /* ---- addresses of the cluster ---- */

@@ -100,7 +100,8 @@ static void check_pair(struct lint *l, uint32_t policy, enum wr_direction dir, s
 	enum sureness sure = judge(l, p, ns, pods, r->n_peers, alone, both);
 	if (sure == NOT_MEANT)
 		return;
-	lint_report(l, &split_peer, p->object, b->mark, lint_peer_path(l, p->object, dir, rule, peer),
+	lint_report(l, &split_peer, p->object, b->mark,
+		    lint_peer_path(l, p->object, dir, rule, peer),
 		    "two peers: every pod of the selected namespaces, or the labelled pods of %s "
 		    "itself%s",
 		    p->ns,
