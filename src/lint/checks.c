@@ -2,7 +2,7 @@
 #include "lint/checks.h"
 
 const struct lint_check *const lint_checks[] = {
-	&lint_invalid,     &lint_selects, &lint_structure, &lint_allow,  &lint_writing, &lint_pods,
-	&lint_ports,       &lint_dns,     &lint_redundant, &lint_blocks, &lint_sides,   &lint_reach,
-	&lint_tier_shadow, NULL,
+	&lint_invalid, &lint_selects, &lint_structure,   &lint_allow,       &lint_writing,
+	&lint_pods,    &lint_ports,   &lint_dns,         &lint_redundant,   &lint_blocks,
+	&lint_sides,   &lint_reach,   &lint_tier_shadow, &lint_tier_unused, NULL,
 };

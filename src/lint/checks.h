@@ -20,3 +20,5 @@ extern const struct lint_check lint_reach;     /* who is expected and cannot com
 
 /* cluster-wide policies: rules that never match */
 extern const struct lint_check lint_tier_shadow;
+/* and those that decide nothing for these pods */
+extern const struct lint_check lint_tier_unused;

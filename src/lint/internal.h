@@ -15,11 +15,13 @@
  * lives as long as the objects do.
  */
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "engine/query.h"
 #include "lint/lint.h"
 
 struct lint_labels;
+struct lint_authors;
 
 struct lint {
 	const struct wr_input *in;
@@ -36,6 +38,8 @@ struct lint {
 	bool knows_pods, knows_namespaces;
 	bool nomem;
 	struct lint_labels *pod_labels, *namespace_labels; /* labels.c */
+	struct lint_authors *authors;                      /* deciders.c */
+	struct wr_map *dead; /* rules that can never match: {policy, direction, rule} */
 	size_t n_ignored;
 	WR_VEC(struct wr_finding) findings;
 	struct wr_finding *newest; /* NULL: what was reported last is off */

@@ -161,6 +161,7 @@ void wr_lint_free(struct wr_lint *l)
 	if (!l)
 		return;
 	wr_vec_free(&l->run.findings);
+	wr_map_free(l->run.dead);
 	wr_arena_free(l->run.arena);
 	free(l);
 }

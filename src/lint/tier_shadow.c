@@ -374,6 +374,15 @@ static void report(struct shadow *s, const struct wr_policy *p, size_t rule, str
 	relate_holders(s, p);
 }
 
+/* What is dead need not be found again by looking at the pods. */
+static void note_dead(struct lint *l, uint32_t policy, enum wr_direction dir, size_t rule)
+{
+	uint32_t key[] = {policy, dir, (uint32_t)rule};
+	if (!l->dead)
+		l->dead = wr_map_new();
+	l->nomem |= !l->dead || wr_map_put(l->dead, key, sizeof(key), 1) < 0;
+}
+
 static void check_rule(struct shadow *s, uint32_t policy, size_t rule)
 {
 	struct lint *l = s->l;
@@ -385,6 +394,7 @@ static void check_rule(struct shadow *s, uint32_t policy, size_t rule)
 	for (size_t k = 0; k < n; k++)
 		held += is_held(s, &p->subject, r, r->any_peer ? NULL : &r->peers[k]);
 	if (n && held == n) {
+		note_dead(l, policy, s->dir, rule);
 		report(s, p, rule, r->mark, lint_rule_path(l, s->dir, rule), true);
 		return;
 	}
