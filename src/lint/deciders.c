@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lint/deciders.h"
+#include "lint/internal.h"
 
 #include <stdlib.h>
 #include <string.h>

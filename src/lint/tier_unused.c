@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/map.h"
 #include "lint/checks.h"
-#include "lint/deciders.h"
 
 /*
  * Rules that decide nothing for the pods of the manifests, because policies of
