@@ -39,7 +39,8 @@ struct lint {
 	bool nomem;
 	struct lint_labels *pod_labels, *namespace_labels; /* labels.c */
 	struct lint_authors *authors;                      /* deciders.c */
-	struct wr_map *dead; /* rules that can never match: {policy, direction, rule} */
+	struct wr_map *dead;       /* rules that can never match: {policy, direction, rule} */
+	struct wr_map *port_names; /* spans.c */
 	size_t n_ignored;
 	WR_VEC(struct wr_finding) findings;
 	struct wr_finding *newest; /* NULL: what was reported last is off */
@@ -147,18 +148,46 @@ const struct wr_req *lint_requirement(const struct lint *l, uint32_t selector, c
 bool lint_is_pair(const struct lint *l, uint32_t selector, const char *key, const char **value);
 /* Whether everything that a matches is matched by b, for any labels. WR_NONE: everything. */
 bool lint_implies(const struct lint *l, uint32_t a, uint32_t b);
+/* Whether nothing can be matched by both, for any labels. */
+bool lint_excludes(const struct lint *l, uint32_t a, uint32_t b);
 
 /*
  * ---- subsume.c: whether all that one peer, port or rule allows is allowed by
  * another one, whatever pods and labels there are ----
  */
 bool lint_peer_within(const struct lint *l, const struct wr_peer *a, const struct wr_peer *b);
+/* Whether two peers, or subjects, can never hold the same one. */
+bool lint_peers_apart(const struct lint *l, const struct wr_peer *a, const struct wr_peer *b);
 bool lint_port_within(const struct wr_port *a, const struct wr_port *b);
 /* Whether a rule's ports are all within another rule's. */
 bool lint_ports_within(const struct wr_rule *a, const struct wr_rule *b);
 bool lint_rule_within(const struct lint *l, const struct wr_rule *a, const struct wr_rule *b);
 /* Whether two rules have a port in common; named ports: only with the same name. */
 bool lint_ports_meet(const struct wr_rule *a, const struct wr_rule *b);
+
+/* ---- spans.c: sets of ports, to be taken apart ---- */
+
+struct lint_span {
+	uint32_t first, last; /* WR_KEY(); named ports are numbers beyond */
+};
+
+struct lint_span_list {
+	struct lint_span *items;
+	size_t n, cap;
+};
+
+/* All zero at first; lint_spans_free() in the end. */
+struct lint_spans {
+	struct lint_span_list left, next; /* the ports; scratch */
+};
+
+/* The ports of a rule; none: it names no port that there is. */
+void lint_spans_set(struct lint *l, struct lint_spans *s, const struct wr_rule *r);
+/* Takes ports out; true when any of them were in. */
+bool lint_spans_take(struct lint *l, struct lint_spans *s, struct lint_span out);
+/* Keeps only what is in a list, too. */
+void lint_spans_keep(struct lint *l, struct lint_spans *s, const struct lint_span_list *with);
+void lint_spans_free(struct lint_spans *s);
 
 /*
  * ---- deciders.c: who decides, as the engine's rows say it for the pods of the

@@ -162,6 +162,7 @@ void wr_lint_free(struct wr_lint *l)
 		return;
 	wr_vec_free(&l->run.findings);
 	wr_map_free(l->run.dead);
+	wr_map_free(l->run.port_names);
 	wr_arena_free(l->run.arena);
 	free(l);
 }

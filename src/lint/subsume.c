@@ -54,6 +54,24 @@ bool lint_peer_within(const struct lint *l, const struct wr_peer *a, const struc
 	return false;
 }
 
+bool lint_peers_apart(const struct lint *l, const struct wr_peer *a, const struct wr_peer *b)
+{
+	if (a->kind == WR_PEER_NOTHING || b->kind == WR_PEER_NOTHING)
+		return true;
+	if (a->kind == WR_PEER_PODS && b->kind == WR_PEER_PODS)
+		return (a->ns_index != WR_NONE && b->ns_index != WR_NONE &&
+			a->ns_index != b->ns_index) ||
+		       lint_excludes(l, a->ns_selector, b->ns_selector) ||
+		       lint_excludes(l, a->pod_selector, b->pod_selector);
+	if (a->kind == WR_PEER_NODES && b->kind == WR_PEER_NODES)
+		return lint_excludes(l, a->node_selector, b->node_selector);
+	if (a->kind == WR_PEER_IPBLOCK && b->kind == WR_PEER_IPBLOCK)
+		return !wr_cidr_covers(&a->cidr, &b->cidr) && !wr_cidr_covers(&b->cidr, &a->cidr);
+	/* a node is no pod; an address may be anybody's, and a name any address's */
+	return (a->kind == WR_PEER_PODS && b->kind == WR_PEER_NODES) ||
+	       (a->kind == WR_PEER_NODES && b->kind == WR_PEER_PODS);
+}
+
 bool lint_port_within(const struct wr_port *a, const struct wr_port *b)
 {
 	if (a->proto != b->proto)

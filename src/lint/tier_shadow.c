@@ -24,17 +24,12 @@ static const struct wr_lint_rule shadowed = {"tier-rule-shadowed", WR_WARNING, f
 static const struct wr_lint_rule skipped = {"pass-skips-rule", WR_WARNING, false,
 					    "a rule that an earlier Pass of its tier skips"};
 
-#define NAMED 0x1000000u /* named ports are numbers from here on, beyond WR_KEY_LAST */
 #define CLAIMS_MAX 20000 /* claims that are looked at for one peer */
 #define TOLD_MAX 4       /* rules that a finding names */
 
-struct span {
-	uint32_t first, last;
-};
-
 /* Ports that a rule matches for the subjects and the peer of its group. */
 struct claim {
-	struct span span;
+	struct lint_span span;
 	uint32_t policy, rule;
 };
 
@@ -44,20 +39,19 @@ struct group {
 };
 
 typedef WR_VEC(uint32_t) number_list;
-typedef WR_VEC(struct span) span_list;
 
 struct shadow {
 	struct lint *l;
 	enum wr_direction dir;
-	struct wr_map *names;   /* named ports */
 	struct wr_map *index;   /* group by subject and peer */
 	struct wr_map *buckets; /* list of groups by what they ask for */
 	WR_VEC(struct group) groups;
 	WR_VEC(number_list) lists;
 	WR_VEC(struct claim) found;  /* claims on the peer in hand */
-	span_list left, next;        /* its ports that nobody has claimed */
+	struct lint_spans ports;     /* its ports that nobody has claimed */
 	struct claim told[TOLD_MAX]; /* rules that hold it, each once */
 	uint32_t n_told;
+	bool by_equal; /* another policy of equal priority is among them, with another action */
 	bool by_pass, by_other; /* a Pass, another action is among them */
 };
 
@@ -160,60 +154,6 @@ static struct group *group_of(struct shadow *s, const struct wr_peer *subject,
 	return &s->groups.items[at];
 }
 
-/* ---- ports ---- */
-
-static bool push_span(struct shadow *s, span_list *out, uint32_t first, uint32_t last)
-{
-	if (wr_vec_push(out, ((struct span){first, last})) < 0)
-		s->l->nomem = true;
-	return !s->l->nomem;
-}
-
-/* The ports of a rule as spans, named ones beyond all numbers; none: it has no port that exists. */
-static void rule_spans(struct shadow *s, const struct wr_rule *r, span_list *out)
-{
-	out->n = 0;
-	if (r->any_port)
-		push_span(s, out, 0, UINT32_MAX);
-	for (size_t i = 0; i < r->n_ports; i++) {
-		const struct wr_port *p = &r->ports[i];
-		if (p->kind == WR_PORTS_RANGE && p->first <= p->last)
-			push_span(s, out, WR_KEY(p->proto, p->first), WR_KEY(p->proto, p->last));
-		if (p->kind == WR_PORTS_ALL)
-			push_span(s, out, WR_KEY(p->proto, 0), WR_KEY(p->proto, 65535));
-		if (p->kind != WR_PORTS_NAMED)
-			continue;
-		uint64_t *slot = wr_map_slot(s->names, p->name, strlen(p->name),
-					     NAMED + wr_map_count(s->names), NULL);
-		s->l->nomem |= !slot;
-		if (slot)
-			push_span(s, out, (uint32_t)*slot, (uint32_t)*slot);
-	}
-}
-
-/* Takes a span out of what is left; true when something of it was left. */
-static bool take(struct shadow *s, struct span out)
-{
-	bool hit = false;
-	s->next.n = 0;
-	for (size_t i = 0; i < s->left.n; i++) {
-		struct span in = s->left.items[i];
-		if (in.last < out.first || out.last < in.first) {
-			push_span(s, &s->next, in.first, in.last);
-			continue;
-		}
-		hit = true;
-		if (in.first < out.first)
-			push_span(s, &s->next, in.first, out.first - 1);
-		if (in.last > out.last)
-			push_span(s, &s->next, out.last + 1, in.last);
-	}
-	span_list swap = s->left;
-	s->left = s->next;
-	s->next = swap;
-	return hit;
-}
-
 /* ---- whether a peer is held ---- */
 
 static void find_claims(struct shadow *s, const struct wr_peer *subject, const struct wr_peer *peer,
@@ -266,9 +206,12 @@ static int by_order(const void *pa, const void *pb)
 	return a->rule < b->rule ? -1 : a->rule > b->rule;
 }
 
-static void note_holder(struct shadow *s, const struct claim *c, enum wr_action own)
+static void note_holder(struct shadow *s, const struct claim *c, const struct wr_policy *p,
+			enum wr_action own)
 {
-	enum wr_action action = s->l->w->policies[c->policy].rules[s->dir][c->rule].action;
+	const struct wr_policy *by = &s->l->w->policies[c->policy];
+	enum wr_action action = by->rules[s->dir][c->rule].action;
+	s->by_equal |= by != p && by->priority == p->priority && action != own;
 	s->by_pass |= action == WR_PASS;
 	s->by_other |= action != own;
 	for (uint32_t i = 0; i < s->n_told; i++)
@@ -279,10 +222,11 @@ static void note_holder(struct shadow *s, const struct claim *c, enum wr_action 
 }
 
 /* Whether all ports of a rule are claimed for a peer (NULL: everybody); notes by whom. */
-static bool is_held(struct shadow *s, const struct wr_peer *subject, const struct wr_rule *r,
+static bool is_held(struct shadow *s, const struct wr_policy *p, const struct wr_rule *r,
 		    const struct wr_peer *peer)
 {
-	rule_spans(s, r, &s->left);
+	const struct wr_peer *subject = &p->subject;
+	lint_spans_set(s->l, &s->ports, r);
 	s->found.n = 0;
 	find_claims(s, subject, peer, (struct bucket){.kind = EVERYBODY});
 	if (peer && peer->kind == WR_PEER_PODS) {
@@ -295,17 +239,18 @@ static bool is_held(struct shadow *s, const struct wr_peer *subject, const struc
 	} else if (peer && peer->kind == WR_PEER_IPBLOCK) {
 		find_by_address(s, subject, peer);
 	}
-	if (!s->left.n || !s->found.n || s->l->nomem)
+	if (!s->ports.left.n || !s->found.n || s->l->nomem)
 		return false;
 	qsort(s->found.items, s->found.n, sizeof(struct claim), by_order);
 	struct claim hits[TOLD_MAX * 2];
 	uint32_t n_hits = 0;
-	for (size_t i = 0; i < s->found.n && s->left.n; i++)
-		if (take(s, s->found.items[i].span) && n_hits < TOLD_MAX * 2)
+	for (size_t i = 0; i < s->found.n && s->ports.left.n; i++)
+		if (lint_spans_take(s->l, &s->ports, s->found.items[i].span) &&
+		    n_hits < TOLD_MAX * 2)
 			hits[n_hits++] = s->found.items[i];
-	for (uint32_t i = 0; i < n_hits && !s->left.n; i++)
-		note_holder(s, &hits[i], r->action);
-	return !s->left.n;
+	for (uint32_t i = 0; i < n_hits && !s->ports.left.n; i++)
+		note_holder(s, &hits[i], p, r->action);
+	return !s->ports.left.n;
 }
 
 /* ---- findings ---- */
@@ -352,6 +297,8 @@ static void report(struct shadow *s, const struct wr_policy *p, size_t rule, str
 	struct lint *l = s->l;
 	const struct wr_rule *r = &p->rules[s->dir][rule];
 	const char *what = whole ? "" : "this peer ";
+	if (s->by_equal)
+		return; /* who comes first is open: equal-priority says it */
 	if (s->by_pass && r->action != WR_PASS) {
 		lint_report(l, &skipped, p->object, mark, path,
 			    "%snever matches: %s, and what is passed leaves the %s tier%s", what,
@@ -390,9 +337,9 @@ static void check_rule(struct shadow *s, uint32_t policy, size_t rule)
 	const struct wr_rule *r = &p->rules[s->dir][rule];
 	size_t n = r->any_peer ? 1 : r->n_peers, held = 0;
 	s->n_told = 0;
-	s->by_pass = s->by_other = false;
+	s->by_equal = s->by_pass = s->by_other = false;
 	for (size_t k = 0; k < n; k++)
-		held += is_held(s, &p->subject, r, r->any_peer ? NULL : &r->peers[k]);
+		held += is_held(s, p, r, r->any_peer ? NULL : &r->peers[k]);
 	if (n && held == n) {
 		note_dead(l, policy, s->dir, rule);
 		report(s, p, rule, r->mark, lint_rule_path(l, s->dir, rule), true);
@@ -400,8 +347,8 @@ static void check_rule(struct shadow *s, uint32_t policy, size_t rule)
 	}
 	for (size_t k = 0; k < n && held; k++) {
 		s->n_told = 0;
-		s->by_pass = s->by_other = false;
-		if (is_held(s, &p->subject, r, &r->peers[k]))
+		s->by_equal = s->by_pass = s->by_other = false;
+		if (is_held(s, p, r, &r->peers[k]))
 			report(s, p, rule, r->peers[k].mark,
 			       lint_peer_path(l, p->object, s->dir, rule, k), false);
 	}
@@ -424,14 +371,15 @@ static void claim_rule(struct shadow *s, uint32_t policy, size_t rule)
 {
 	const struct wr_policy *p = &s->l->w->policies[policy];
 	const struct wr_rule *r = &p->rules[s->dir][rule];
-	rule_spans(s, r, &s->left);
+	lint_spans_set(s->l, &s->ports, r);
 	for (size_t k = 0; k < (r->any_peer ? 1 : r->n_peers); k++) {
 		const struct wr_peer *peer = r->any_peer ? NULL : &r->peers[k];
 		if (peer && (peer->kind == WR_PEER_DOMAINS || peer->kind == WR_PEER_NOTHING))
 			continue;
 		struct group *g = group_of(s, &p->subject, peer);
-		for (size_t i = 0; g && i < s->left.n; i++)
-			add_claim(s, g, (struct claim){s->left.items[i], policy, (uint32_t)rule});
+		for (size_t i = 0; g && i < s->ports.left.n; i++)
+			add_claim(s, g,
+				  (struct claim){s->ports.left.items[i], policy, (uint32_t)rule});
 	}
 }
 
@@ -444,18 +392,16 @@ static void shadow_free(struct shadow *s)
 	wr_vec_free(&s->groups);
 	wr_vec_free(&s->lists);
 	wr_vec_free(&s->found);
-	wr_vec_free(&s->left);
-	wr_vec_free(&s->next);
-	wr_map_free(s->names);
+	lint_spans_free(&s->ports);
 	wr_map_free(s->index);
 	wr_map_free(s->buckets);
 }
 
 static void check_tier(struct lint *l, enum wr_tier tier, enum wr_direction dir)
 {
-	struct shadow s = {.l = l, .dir = dir, .names = wr_map_new(), .index = wr_map_new()};
+	struct shadow s = {.l = l, .dir = dir, .index = wr_map_new()};
 	s.buckets = wr_map_new();
-	l->nomem |= !s.names || !s.index || !s.buckets;
+	l->nomem |= !s.index || !s.buckets;
 	for (uint32_t i = 0; i < l->w->n_policies && !l->nomem; i++) {
 		const struct wr_policy *p = &l->w->policies[i];
 		if (p->tier != tier || !p->object)
