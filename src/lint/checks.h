@@ -22,3 +22,6 @@ extern const struct lint_check lint_reach;     /* who is expected and cannot com
 extern const struct lint_check lint_tier_shadow;
 /* and those that decide nothing for these pods */
 extern const struct lint_check lint_tier_unused;
+/* of equal priority, and Pass rules that do nothing */
+extern const struct lint_check lint_tier_equal;
+extern const struct lint_check lint_tier_pass;
