@@ -18,7 +18,9 @@ extern const struct lint_check lint_blocks;    /* ipBlocks */
 extern const struct lint_check lint_sides;     /* what the other end denies */
 extern const struct lint_check lint_reach;     /* who is expected and cannot come */
 
-/* cluster-wide policies: rules that never match */
+/* cluster-wide policies: what their schemas let pass */
+extern const struct lint_check lint_tiers;
+/* rules that never match */
 extern const struct lint_check lint_tier_shadow;
 /* and those that decide nothing for these pods */
 extern const struct lint_check lint_tier_unused;
