@@ -16,6 +16,7 @@ static const struct wr_lint_rule equal = {
 	"equal-priority", WR_WARNING, false,
 	"two policies of one tier and priority that decide the same connections differently"};
 
+#define PODS_MAX 1024
 #define WITNESSES 16         /* pods that are tried for two peers */
 #define LOOKS_MAX (1u << 24) /* pairs that are held against each other; then no more is said */
 
@@ -116,18 +117,38 @@ static bool try_pods(struct pair *m, const struct wr_bitset *a, const struct wr_
 	return false;
 }
 
+/* Pods of a set that have an address in a block. */
+static bool try_addresses(struct pair *m, const struct wr_bitset *pods, const struct wr_cidr *c)
+{
+	size_t tried = 0, looked = 0;
+	for (size_t i = wr_bitset_next(pods, 0);
+	     i != SIZE_MAX && tried < WITNESSES && looked++ < PODS_MAX;
+	     i = wr_bitset_next(pods, i + 1)) {
+		const struct wr_pod *pod = &m->l->w->pods[i];
+		bool in = false;
+		for (size_t k = 0; k < pod->n_ips && !in; k++)
+			in = wr_cidr_contains(c, &pod->ips[k]);
+		m->pod = (uint32_t)i;
+		tried += in;
+		if (in && is_left(m))
+			return true;
+	}
+	return false;
+}
+
 static bool try_peers(struct pair *m, uint32_t a, uint32_t b)
 {
 	struct lint *l = m->l;
 	const struct wr_peer *x = &policy_of(m, 0)->rules[m->dir][m->rule[0]].peers[a];
 	const struct wr_peer *y = &policy_of(m, 1)->rules[m->dir][m->rule[1]].peers[b];
+	struct wr_peer_id of_x = {m->policy[0], m->dir, (uint32_t)m->rule[0], a},
+			  of_y = {m->policy[1], m->dir, (uint32_t)m->rule[1], b};
 	if (l->knows_pods && x->kind == WR_PEER_PODS && y->kind == WR_PEER_PODS)
-		return try_pods(
-			m,
-			wr_query_peer_pods(l->p, (struct wr_peer_id){m->policy[0], m->dir,
-								     (uint32_t)m->rule[0], a}),
-			wr_query_peer_pods(l->p, (struct wr_peer_id){m->policy[1], m->dir,
-								     (uint32_t)m->rule[1], b}));
+		return try_pods(m, wr_query_peer_pods(l->p, of_x), wr_query_peer_pods(l->p, of_y));
+	if (x->kind == WR_PEER_PODS && y->kind == WR_PEER_IPBLOCK)
+		return try_addresses(m, wr_query_peer_pods(l->p, of_x), &y->cidr);
+	if (x->kind == WR_PEER_IPBLOCK && y->kind == WR_PEER_PODS)
+		return try_addresses(m, wr_query_peer_pods(l->p, of_y), &x->cidr);
 	m->pod = WR_NONE;
 	m->peer = lint_peer_within(l, x, y) ? x : lint_peer_within(l, y, x) ? y : NULL;
 	return m->peer && is_left(m);

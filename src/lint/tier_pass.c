@@ -72,8 +72,8 @@ static void check_admin(struct lint *l, uint32_t policy, enum wr_direction dir, 
 		return;
 	lint_report(l, &no_effect, p->object, p->rules[dir][rule].mark,
 		    lint_rule_path(l, dir, rule),
-		    "passes what no later rule of the Admin tier is about: NetworkPolicies decide "
-		    "it without this rule, too");
+		    "passes what no later rule of the Admin tier is about: without this rule, too, "
+		    "NetworkPolicies and the Baseline tier decide it");
 	lint_advise(l, "put it before the rule that it is an exception to (policies go by "
 		       "priority, lower first), or remove it");
 }

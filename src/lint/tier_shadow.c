@@ -303,7 +303,7 @@ static void report(struct shadow *s, const struct wr_policy *p, size_t rule, str
 		lint_report(l, &skipped, p->object, mark, path,
 			    "%snever matches: %s, and what is passed leaves the %s tier%s", what,
 			    who(s, p), wr_tier_name(p->tier),
-			    p->tier == WR_TIER_ADMIN ? " for the NetworkPolicies"
+			    p->tier == WR_TIER_ADMIN ? " for NetworkPolicies and Baseline"
 						     : "; nothing follows, so it is allowed");
 		lint_advise(l, "put it before the Pass, or make the Pass narrower");
 	} else {
