@@ -40,6 +40,14 @@ struct group {
 
 typedef WR_VEC(uint32_t) number_list;
 
+struct holders {
+	struct claim told[TOLD_MAX]; /* each rule once */
+	uint32_t n;
+	bool more;
+	bool by_pass, by_other; /* a Pass, another action is among them */
+	bool by_equal;          /* another action of another policy of equal priority */
+};
+
 struct shadow {
 	struct lint *l;
 	enum wr_direction dir;
@@ -47,12 +55,9 @@ struct shadow {
 	struct wr_map *buckets; /* list of groups by what they ask for */
 	WR_VEC(struct group) groups;
 	WR_VEC(number_list) lists;
-	WR_VEC(struct claim) found;  /* claims on the peer in hand */
-	struct lint_spans ports;     /* its ports that nobody has claimed */
-	struct claim told[TOLD_MAX]; /* rules that hold it, each once */
-	uint32_t n_told;
-	bool by_equal; /* another policy of equal priority is among them, with another action */
-	bool by_pass, by_other; /* a Pass, another action is among them */
+	WR_VEC(struct claim) found; /* claims on the peer in hand */
+	struct lint_spans ports;    /* its ports that nobody has claimed */
+	struct holders by;
 };
 
 /* ---- where groups are found ---- */
@@ -206,19 +211,22 @@ static int by_order(const void *pa, const void *pb)
 	return a->rule < b->rule ? -1 : a->rule > b->rule;
 }
 
+/* What is known of the rules that hold a rule, or one of its peers. */
 static void note_holder(struct shadow *s, const struct claim *c, const struct wr_policy *p,
-			enum wr_action own)
+			enum wr_action own, struct holders *h)
 {
 	const struct wr_policy *by = &s->l->w->policies[c->policy];
 	enum wr_action action = by->rules[s->dir][c->rule].action;
-	s->by_equal |= by != p && by->priority == p->priority && action != own;
-	s->by_pass |= action == WR_PASS;
-	s->by_other |= action != own;
-	for (uint32_t i = 0; i < s->n_told; i++)
-		if (!by_order(&s->told[i], c))
+	h->by_equal |= by != p && by->priority == p->priority && action != own;
+	h->by_pass |= action == WR_PASS;
+	h->by_other |= action != own;
+	for (uint32_t i = 0; i < h->n; i++)
+		if (!by_order(&h->told[i], c))
 			return;
-	if (s->n_told < TOLD_MAX)
-		s->told[s->n_told++] = *c;
+	if (h->n < TOLD_MAX)
+		h->told[h->n++] = *c;
+	else
+		h->more = true;
 }
 
 /* Whether all ports of a rule are claimed for a peer (NULL: everybody); notes by whom. */
@@ -242,14 +250,12 @@ static bool is_held(struct shadow *s, const struct wr_policy *p, const struct wr
 	if (!s->ports.left.n || !s->found.n || s->l->nomem)
 		return false;
 	qsort(s->found.items, s->found.n, sizeof(struct claim), by_order);
-	struct claim hits[TOLD_MAX * 2];
-	uint32_t n_hits = 0;
+	struct holders h = s->by; /* what holds only a part is not told */
 	for (size_t i = 0; i < s->found.n && s->ports.left.n; i++)
-		if (lint_spans_take(s->l, &s->ports, s->found.items[i].span) &&
-		    n_hits < TOLD_MAX * 2)
-			hits[n_hits++] = s->found.items[i];
-	for (uint32_t i = 0; i < n_hits && !s->ports.left.n; i++)
-		note_holder(s, &hits[i], p, r->action);
+		if (lint_spans_take(s->l, &s->ports, s->found.items[i].span))
+			note_holder(s, &s->found.items[i], p, r->action, &h);
+	if (!s->ports.left.n)
+		s->by = h;
 	return !s->ports.left.n;
 }
 
@@ -262,23 +268,24 @@ static const char *const verbs[] = {
 static const char *who(struct shadow *s, const struct wr_policy *p)
 {
 	struct lint *l = s->l;
-	const struct wr_policy *by = &l->w->policies[s->told[0].policy];
-	const char *first = lint_rule_name(l, by, s->dir, s->told[0].rule, p);
-	if (s->n_told == 1)
+	const struct wr_policy *by = &l->w->policies[s->by.told[0].policy];
+	const char *first = lint_rule_name(l, by, s->dir, s->by.told[0].rule, p);
+	if (s->by.n == 1)
 		return lint_text(l, "%s %s all of it first", first,
-				 verbs[by->rules[s->dir][s->told[0].rule].action]);
+				 verbs[by->rules[s->dir][s->by.told[0].rule].action]);
 	return lint_text(l, "%s and %s decide all of it first", first,
-			 lint_count(l, s->n_told - 1, "more rule", "more rules"));
+			 s->by.more ? "other rules"
+				    : lint_count(l, s->by.n - 1, "more rule", "more rules"));
 }
 
 static void relate_holders(struct shadow *s, const struct wr_policy *p)
 {
 	struct lint *l = s->l;
-	for (uint32_t i = 0; i < s->n_told; i++) {
-		const struct wr_policy *by = &l->w->policies[s->told[i].policy];
-		const struct wr_rule *r = &by->rules[s->dir][s->told[i].rule];
+	for (uint32_t i = 0; i < s->by.n; i++) {
+		const struct wr_policy *by = &l->w->policies[s->by.told[i].policy];
+		const struct wr_rule *r = &by->rules[s->dir][s->by.told[i].rule];
 		lint_relate(l, r->mark, "%s %s it",
-			    lint_rule_name(l, by, s->dir, s->told[i].rule, p), verbs[r->action]);
+			    lint_rule_name(l, by, s->dir, s->by.told[i].rule, p), verbs[r->action]);
 	}
 }
 
@@ -297,9 +304,9 @@ static void report(struct shadow *s, const struct wr_policy *p, size_t rule, str
 	struct lint *l = s->l;
 	const struct wr_rule *r = &p->rules[s->dir][rule];
 	const char *what = whole ? "" : "this peer ";
-	if (s->by_equal)
+	if (s->by.by_equal)
 		return; /* who comes first is open: equal-priority says it */
-	if (s->by_pass && r->action != WR_PASS) {
+	if (s->by.by_pass && r->action != WR_PASS) {
 		lint_report(l, &skipped, p->object, mark, path,
 			    "%snever matches: %s, and what is passed leaves the %s tier%s", what,
 			    who(s, p), wr_tier_name(p->tier),
@@ -308,14 +315,14 @@ static void report(struct shadow *s, const struct wr_policy *p, size_t rule, str
 		lint_advise(l, "put it before the Pass, or make the Pass narrower");
 	} else {
 		lint_report(l, &shadowed, p->object, mark, path, "%snever matches: %s%s", what,
-			    who(s, p), s->by_other ? "" : ", to the same end");
-		lint_advise(l, !s->by_other ? "remove it, or make the earlier one narrower"
-			       : s->told[0].policy == (uint32_t)(p - l->w->policies)
+			    who(s, p), s->by.by_other ? "" : ", to the same end");
+		lint_advise(l, !s->by.by_other ? "remove it, or make the earlier one narrower"
+			       : s->by.told[0].policy == (uint32_t)(p - l->w->policies)
 				       ? "in a policy the first rule that matches decides: put it "
 					 "before that one, or remove it"
 				       : "the policy of lower priority number decides first: give "
 					 "this one a lower number, or remove the rule");
-		if (!s->by_other && whole)
+		if (!s->by.by_other && whole)
 			fix_rule(l, p, s->dir, rule);
 	}
 	relate_holders(s, p);
@@ -336,8 +343,7 @@ static void check_rule(struct shadow *s, uint32_t policy, size_t rule)
 	const struct wr_policy *p = &l->w->policies[policy];
 	const struct wr_rule *r = &p->rules[s->dir][rule];
 	size_t n = r->any_peer ? 1 : r->n_peers, held = 0;
-	s->n_told = 0;
-	s->by_equal = s->by_pass = s->by_other = false;
+	s->by = (struct holders){0};
 	for (size_t k = 0; k < n; k++)
 		held += is_held(s, p, r, r->any_peer ? NULL : &r->peers[k]);
 	if (n && held == n) {
@@ -346,8 +352,7 @@ static void check_rule(struct shadow *s, uint32_t policy, size_t rule)
 		return;
 	}
 	for (size_t k = 0; k < n && held; k++) {
-		s->n_told = 0;
-		s->by_equal = s->by_pass = s->by_other = false;
+		s->by = (struct holders){0};
 		if (is_held(s, p, r, &r->peers[k]))
 			report(s, p, rule, r->peers[k].mark,
 			       lint_peer_path(l, p->object, s->dir, rule, k), false);
