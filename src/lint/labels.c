@@ -3,6 +3,7 @@
 
 #include "base/typo.h"
 #include "lint/internal.h"
+#include "model/relate.h"
 
 /* ---- who carries what ---- */
 
@@ -159,51 +160,9 @@ bool lint_is_pair(const struct lint *l, uint32_t selector, const char *key, cons
 	return true;
 }
 
-static bool subset(const uint32_t *a, size_t n_a, const uint32_t *b, size_t n_b)
-{
-	for (size_t i = 0, k = 0; i < n_a; i++) {
-		while (k < n_b && b[k] < a[i])
-			k++;
-		if (k == n_b || b[k] != a[i])
-			return false;
-	}
-	return true;
-}
-
-/* Whether a requirement of the same key makes another one true. */
-static bool req_implies(const struct wr_req *a, const struct wr_req *b)
-{
-	if (a->key != b->key)
-		return false;
-	switch (b->op) {
-	case WR_OP_EXISTS:
-		return a->op == WR_OP_EXISTS || a->op == WR_OP_IN;
-	case WR_OP_IN:
-		return a->op == WR_OP_IN && subset(a->pairs, a->n, b->pairs, b->n);
-	case WR_OP_NOT_EXISTS:
-		return a->op == WR_OP_NOT_EXISTS;
-	case WR_OP_NOT_IN:
-		return a->op == WR_OP_NOT_EXISTS ||
-		       (a->op == WR_OP_NOT_IN && subset(b->pairs, b->n, a->pairs, a->n));
-	}
-	return false;
-}
-
 bool lint_implies(const struct lint *l, uint32_t a, uint32_t b)
 {
-	if (b == WR_NONE || a == b)
-		return true;
-	if (a == WR_NONE)
-		return false;
-	const struct wr_selector *sa = &l->w->selectors[a], *sb = &l->w->selectors[b];
-	for (size_t i = 0; i < sb->n; i++) {
-		bool found = false;
-		for (size_t k = 0; k < sa->n && !found; k++)
-			found = req_implies(&sa->reqs[k], &sb->reqs[i]);
-		if (!found)
-			return false;
-	}
-	return true;
+	return wr_selector_implies(l->w, a, b);
 }
 
 /* Whether two requirements of the same key cannot both be met. */
