@@ -183,10 +183,14 @@ static void print_way(const struct run *r, const struct way *way)
 	print_direction(o, r->l.world, way, WR_EGRESS);
 	print_direction(o, r->l.world, way, WR_INGRESS);
 	print_notes(o, r->l.world, way);
+	for (int d = 0; d < 2; d++)
+		if (way->suggestions.notes[d])
+			wr_out_printf(o, "\nnote for %s: %s\n", directions[d],
+				      way->suggestions.notes[d]);
 	for (size_t i = 0; i < way->suggestions.n; i++)
 		print_suggestion(o, &way->suggestions, i);
 	if (wr_arg_flag(r->args, "suggest") && !way->trace.allow && !way->suggestions.n)
-		wr_out_text(o, "\nno suggestion: no change of one rule, and no new NetworkPolicy, "
+		wr_out_text(o, "\nno suggestion: no change of one rule, and no new policy, "
 			       "allows this without denying something else\n");
 }
 
@@ -269,6 +273,24 @@ static void write_suggestions(struct wr_out *o, const struct wr_suggestions *all
 	wr_out_end(o);
 }
 
+/* Where a cluster-wide policy denies: what can help there. */
+static void write_notes(struct wr_out *o, const struct wr_suggestions *all)
+{
+	if (!all->notes[0] && !all->notes[1])
+		return;
+	wr_out_key(o, "notes");
+	wr_out_list(o);
+	for (int d = 0; d < 2; d++) {
+		if (!all->notes[d])
+			continue;
+		wr_out_map(o);
+		wr_out_key_string(o, "direction", directions[d]);
+		wr_out_key_string(o, "note", all->notes[d]);
+		wr_out_end(o);
+	}
+	wr_out_end(o);
+}
+
 static void write_way(const struct run *r, const struct way *way)
 {
 	char name[600];
@@ -290,8 +312,10 @@ static void write_way(const struct run *r, const struct way *way)
 	}
 	write_direction(o, w, way, WR_EGRESS);
 	write_direction(o, w, way, WR_INGRESS);
-	if (wr_arg_flag(r->args, "suggest"))
+	if (wr_arg_flag(r->args, "suggest")) {
 		write_suggestions(o, &way->suggestions);
+		write_notes(o, &way->suggestions);
+	}
 	wr_out_end(o);
 }
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/suggest_internal.h"
 #include "engine/diff.h"
 #include "engine/query.h"
-#include "input/edit.h"
 
 WR_DEFINE_CLEANUP(diff, struct wr_diff *, wr_diff_free)
 
@@ -19,167 +19,21 @@ WR_DEFINE_CLEANUP(diff, struct wr_diff *, wr_diff_free)
  */
 
 #define OPENED_MAX 10000 /* connections that are named */
-#define MISSES_TRIED 4
-#define RULES_TRIED 3
-#define CANDIDATES_MAX (MISSES_TRIED + RULES_TRIED + 3)
 
-static const char new_file[] = "<suggestion>";
-
-struct candidate {
-	struct wr_suggestion s;
-	struct wr_edit edit;            /* doc NULL: text is a document of its own */
-	const struct wr_object *policy; /* that is edited; NULL: a new one */
-};
-
-struct work {
-	const struct wr_loaded *l;
-	const struct wr_compile_opts *opts;
-	const struct wr_question *q;
-	struct wr_yaml y;
-	struct candidate candidates[2][CANDIDATES_MAX]; /* by enum wr_direction */
-	size_t n[2];
-};
+const char wr_suggest_new_file[] = "<suggestion>";
 
 #define TEXT(w, ...) wr_yaml_printf(&(w)->y, __VA_ARGS__)
 
-static const struct wr_world *world_of(const struct work *w)
+static const struct wr_world *world_of(const struct wr_suggest_work *w)
 {
 	return w->l->world;
-}
-
-static const struct wr_yaml_end *subject_of(const struct work *w, enum wr_direction dir)
-{
-	return &w->q->ends[dir == WR_EGRESS ? 0 : 1];
-}
-
-static const struct wr_yaml_end *peer_of(const struct work *w, enum wr_direction dir)
-{
-	return &w->q->ends[dir == WR_EGRESS ? 1 : 0];
-}
-
-/* ---- candidates ---- */
-
-static void add(struct work *w, struct candidate c)
-{
-	for (size_t i = 0; i < w->n[c.s.dir]; i++) {
-		const struct candidate *have = &w->candidates[c.s.dir][i];
-		if (have->s.mark.line == c.s.mark.line && !strcmp(have->s.text, c.s.text))
-			return;
-	}
-	if (w->n[c.s.dir] < CANDIDATES_MAX)
-		w->candidates[c.s.dir][w->n[c.s.dir]++] = c;
-}
-
-/* spec.ingress or spec.egress as written; NULL: there is none. */
-static const struct wr_value *rules_value(const struct wr_object *o, enum wr_direction dir)
-{
-	const struct wr_value *v = wr_value_get(wr_value_get(o->value, "spec"),
-						dir == WR_EGRESS ? "egress" : "ingress");
-	return v && v->type == WR_LIST ? v : NULL;
-}
-
-static const struct wr_value *rule_field(const struct wr_object *o, enum wr_direction dir,
-					 uint32_t rule, const char *field)
-{
-	const struct wr_value *rules = rules_value(o, dir);
-	return rules && rule < rules->n ? wr_value_get(rules->items[rule], field) : NULL;
-}
-
-static void add_edit(struct work *w, enum wr_direction dir, uint32_t policy,
-		     const struct wr_value *below, const char *what, const char *lines)
-{
-	const struct wr_object *o = world_of(w)->policies[policy].object;
-	struct candidate c = {.s = {.dir = dir, .what = what}, .policy = o};
-	if (!below || !o->doc || !*lines ||
-	    wr_edit_insert_below(o->doc, below, lines, w->y.arena, &c.edit) < 0)
-		return;
-	c.s.text = c.edit.text; /* as it must be indented */
-	uint32_t line = o->doc->first_line;
-	for (size_t i = 0; i < c.edit.at; i++)
-		line += o->doc->text[i] == '\n';
-	c.s.mark = (struct wr_mark){o->doc->file, line - 1, 0};
-	add(w, c);
-}
-
-static void add_miss(struct work *w, enum wr_direction dir, const struct wr_near_miss *m)
-{
-	const struct wr_object *o = world_of(w)->policies[m->policy].object;
-	const char *list = dir == WR_EGRESS ? "to" : "from";
-	if (!o || o->kind != WR_KIND_NETWORKPOLICY)
-		return;
-	switch (m->kind) {
-	case WR_MISS_PORT:
-	case WR_MISS_PROTOCOL:
-	case WR_MISS_NAMED_PORT:
-		add_edit(w, dir, m->policy, rule_field(o, dir, m->rule, "ports"),
-			 TEXT(w, "add a port to rule %u of %s/%s", m->rule + 1, o->meta.ns,
-			      o->meta.name),
-			 TEXT(w, "- protocol: %s\n  port: %u", wr_proto_name(w->q->proto),
-			      w->q->port));
-		break;
-	case WR_MISS_NAMESPACE:
-	case WR_MISS_LABELS:
-	case WR_MISS_NS_LABELS:
-	case WR_MISS_IPBLOCK:
-	case WR_MISS_EXCEPT:
-	case WR_MISS_NODE_LABELS: /* not of a NetworkPolicy */
-		add_edit(w, dir, m->policy, rule_field(o, dir, m->rule, list),
-			 TEXT(w, "add a peer to rule %u of %s/%s", m->rule + 1, o->meta.ns,
-			      o->meta.name),
-			 wr_yaml_peer(&w->y, peer_of(w, dir), o->meta.ns));
-		break;
-	case WR_MISS_NO_PORTS:
-		break;
-	}
-}
-
-/* A rule more in a policy that isolates the pod already. */
-static void add_rule(struct work *w, enum wr_direction dir, uint32_t policy)
-{
-	const struct wr_object *o = world_of(w)->policies[policy].object;
-	if (!o || o->kind != WR_KIND_NETWORKPOLICY)
-		return;
-	add_edit(w, dir, policy, rules_value(o, dir),
-		 TEXT(w, "add a rule to %s/%s", o->meta.ns, o->meta.name),
-		 wr_yaml_rule(&w->y, dir, peer_of(w, dir), w->q->proto, w->q->port, o->meta.ns));
-}
-
-static void add_new(struct work *w, enum wr_direction dir, const char *selector)
-{
-	const char *ns = world_of(w)->pods[subject_of(w, dir)->pod].ns;
-	const char *name = wr_yaml_policy_name(&w->y, dir, subject_of(w, dir), peer_of(w, dir));
-	const char *rule = wr_yaml_rule(&w->y, dir, peer_of(w, dir), w->q->proto, w->q->port, ns);
-	add(w, (struct candidate){
-		       .s = {.dir = dir,
-			     .what = "a new policy",
-			     .text = wr_yaml_policy(&w->y, dir, ns, name, selector, rule)}});
-}
-
-static void find_candidates(struct work *w, const struct wr_reason *r)
-{
-	const struct wr_yaml_end *subject = subject_of(w, r->dir), *peer = peer_of(w, r->dir);
-	if (subject->pod == WR_NONE || (peer->pod == WR_NONE && !peer->ip.family))
-		return;
-	for (uint32_t i = 0; i < r->n_misses && i < MISSES_TRIED; i++)
-		add_miss(w, r->dir, &r->misses[i]);
-	for (uint32_t i = 0; i < r->n_isolating && i < RULES_TRIED; i++)
-		add_rule(w, r->dir, r->isolating[i]);
-	const struct wr_pod *pod = &world_of(w)->pods[subject->pod];
-	add_new(w, r->dir, wr_yaml_pod_labels(&w->y, pod, NULL, 4));
-	/* within a policy that isolates them: these cut nobody off */
-	const struct wr_object *o = r->n_isolating ? world_of(w)->policies[r->isolating[0]].object
-						   : NULL;
-	if (!o || o->kind != WR_KIND_NETWORKPOLICY)
-		return;
-	add_new(w, r->dir, wr_yaml_pod_labels(&w->y, pod, &o->np.pod_selector, 4));
-	add_new(w, r->dir, wr_yaml_selector(&w->y, &o->np.pod_selector, 4));
 }
 
 /* ---- trying them ---- */
 
 /* Changes that are made together: at most one for each direction. */
 struct changes {
-	const struct candidate *items[2];
+	const struct wr_suggest_candidate *items[2];
 };
 
 /* The bytes of one file with the changes that are edits of it; -ENOTSUP: they overlap. */
@@ -203,7 +57,8 @@ static int read_file(const struct changes *c, const struct wr_document *d, struc
 }
 
 /* All files as they were, with the edits made, and the new documents. */
-static int read_changed(const struct work *w, const struct changes *c, struct wr_loaded *out)
+static int read_changed(const struct wr_suggest_work *w, const struct changes *c,
+			struct wr_loaded *out)
 {
 	const struct wr_input *in = w->l->in;
 	out->diags = wr_diags_new();
@@ -215,7 +70,7 @@ static int read_changed(const struct work *w, const struct changes *c, struct wr
 			rc = read_file(c, wr_input_at(in, i), out);
 	for (int i = 0; i < 2 && !rc; i++)
 		if (c->items[i] && !c->items[i]->edit.doc)
-			rc = wr_input_bytes(out->in, new_file, 1, c->items[i]->s.text,
+			rc = wr_input_bytes(out->in, wr_suggest_new_file, 1, c->items[i]->s.text,
 					    strlen(c->items[i]->s.text), out->diags);
 	return rc ? rc : wr_load_rest(out, w->opts);
 }
@@ -233,7 +88,8 @@ static int side_of(const struct wr_program *p, const struct wr_yaml_end *end,
 }
 
 /* Whether the connection is allowed in the directions that are changed. */
-static bool allows(const struct work *w, const struct wr_program *p, const struct changes *c)
+static bool allows(const struct wr_suggest_work *w, const struct wr_program *p,
+		   const struct changes *c)
 {
 	struct wr_side sides[2];
 	struct wr_verdict v;
@@ -259,18 +115,18 @@ static bool is_isolating(const struct wr_program *p, uint32_t row)
 	return false;
 }
 
-static bool is_candidate(const struct wr_policy *p, const struct candidate *c)
+static bool is_candidate(const struct wr_policy *p, const struct wr_suggest_candidate *c)
 {
 	const struct wr_object *o = p->object;
-	if (!o || o->kind != WR_KIND_NETWORKPOLICY)
-		return false;
-	if (c->policy)
-		return !strcmp(p->ns, c->policy->meta.ns) && !strcmp(p->name, c->policy->meta.name);
-	return o->doc && !strcmp(o->doc->file, new_file) && p->isolates[c->s.dir];
+	if (!c->policy)
+		return o->doc && !strcmp(o->doc->file, wr_suggest_new_file) &&
+		       (p->n_rules[c->s.dir] || p->isolates[c->s.dir]);
+	return o->kind == c->policy->kind && !strcmp(p->name, c->policy->meta.name) &&
+	       (!p->ns || !strcmp(p->ns, c->policy->meta.ns));
 }
 
 /* The policy that a candidate changed or added, in the changed world; or WR_NONE. */
-static uint32_t changed_policy(const struct wr_world *now, const struct candidate *c)
+static uint32_t changed_policy(const struct wr_world *now, const struct wr_suggest_candidate *c)
 {
 	for (uint32_t i = 0; i < now->n_policies; i++)
 		if (is_candidate(&now->policies[i], c))
@@ -278,17 +134,66 @@ static uint32_t changed_policy(const struct wr_world *now, const struct candidat
 	return WR_NONE;
 }
 
+/* Whether a port set allows something that no Admin rule does. */
+static bool opens(const struct wr_program *p, uint32_t set)
+{
+	uint32_t n;
+	const struct wr_range *ranges = wr_program_port_set(p, set, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct wr_author *by = wr_program_author(p, ranges[i].author);
+		if (ranges[i].allow &&
+		    (by->kind != WR_BY_RULE ||
+		     wr_program_world(p)->policies[by->policy].tier != WR_TIER_ADMIN))
+			return true;
+	}
+	return false;
+}
+
 /*
- * Whether a new policy selects pods that nothing isolated before: it would cut
- * them off from everybody else. Pods have the same numbers before and after.
+ * Whether nothing but Admin rules lets anybody through to the subjects of a
+ * row: then NetworkPolicies that isolate them take nothing away.
  */
-static bool cuts_off(const struct work *w, const struct wr_program *changed,
+static bool is_closed(const struct wr_program *p, uint32_t row)
+{
+	const struct wr_world *w = wr_program_world(p);
+	enum wr_direction dir;
+	uint32_t n;
+	const uint32_t *policies = wr_query_row(p, row, &n, &dir);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct wr_policy *q = &w->policies[policies[i]];
+		for (uint32_t r = 0; q->tier == WR_TIER_BASELINE && r < q->n_rules[dir]; r++)
+			if (q->rules[dir][r].action != WR_DENY)
+				return false;
+	}
+	const uint32_t *sets = wr_program_row(p, row);
+	const struct wr_endpoint *e = wr_program_endpoints(p, &n);
+	for (uint32_t i = 0; i < n; i++)
+		if (opens(p, sets[e[i].id.class]))
+			return false;
+	const struct wr_prefix *prefixes = wr_program_prefixes(p, &n);
+	bool covered[2] = {false, false}; /* all addresses of a family, by prefixes */
+	for (uint32_t i = 0; i < n; i++) {
+		covered[prefixes[i].cidr.ip.family == WR_IPV6] |= !prefixes[i].cidr.len;
+		if (opens(p, sets[prefixes[i].class]))
+			return false;
+	}
+	return (covered[0] || !opens(p, sets[wr_program_world_class(p, WR_IPV4)])) &&
+	       (covered[1] || !opens(p, sets[wr_program_world_class(p, WR_IPV6)]));
+}
+
+/*
+ * Whether a new NetworkPolicy selects pods that nothing isolated before, and to
+ * which more than nothing was open: it would cut them off from everybody else.
+ * Pods have the same numbers before and after.
+ */
+static bool cuts_off(const struct wr_suggest_work *w, const struct wr_program *changed,
 		     const struct changes *c)
 {
 	uint32_t n;
 	const struct wr_endpoint *e = wr_program_endpoints(w->l->program, &n);
 	for (int d = 0; d < 2; d++) {
-		if (!c->items[d] || c->items[d]->policy)
+		if (!c->items[d] || c->items[d]->policy ||
+		    c->items[d]->rank != WR_SUGGEST_NAMESPACED)
 			continue;
 		uint32_t policy = changed_policy(wr_program_world(changed), c->items[d]);
 		if (policy == WR_NONE)
@@ -296,7 +201,8 @@ static bool cuts_off(const struct work *w, const struct wr_program *changed,
 		const struct wr_bitset *subject = wr_query_subject(changed, policy);
 		for (uint32_t i = 0; i < n; i++)
 			if (e[i].pod != WR_NONE && wr_bitset_has(subject, e[i].pod) &&
-			    !is_isolating(w->l->program, e[i].id.row[d]))
+			    !is_isolating(w->l->program, e[i].id.row[d]) &&
+			    !is_closed(w->l->program, e[i].id.row[d]))
 				return true;
 	}
 	return false;
@@ -320,7 +226,7 @@ static int compare(const struct wr_program *before, const struct wr_program *aft
  * Makes the changes, for the caller to free. 1: they hold, and nothing but
  * what they open is changed; 0: they do not; or -ENOMEM.
  */
-static int make(const struct work *w, const struct changes *c, struct wr_loaded *out)
+static int make(const struct wr_suggest_work *w, const struct changes *c, struct wr_loaded *out)
 {
 	int rc = read_changed(w, c, out);
 	if (rc == -ENOMEM)
@@ -331,7 +237,7 @@ static int make(const struct work *w, const struct changes *c, struct wr_loaded 
 }
 
 /* How many connections the changes open; SIZE_MAX: they cannot be made so. 0 or -ENOMEM. */
-static int count_opened(const struct work *w, const struct changes *c, size_t *out)
+static int count_opened(const struct wr_suggest_work *w, const struct changes *c, size_t *out)
 {
 	struct wr_loaded changed = {0};
 	WR_CLEANUP(diff)
@@ -346,15 +252,28 @@ static int count_opened(const struct work *w, const struct changes *c, size_t *o
 		const struct wr_change *all = wr_diff_changes(diff, &n);
 		*out = n;
 		for (size_t i = 0; i < n; i++)
-			if (all[i].kind == WR_CHANGE_REMOVED)
+			if (all[i].narrowed)
 				*out = SIZE_MAX;
 	}
 	wr_loaded_free(&changed);
 	return rc == -ENOMEM ? rc : 0;
 }
 
+/* Whether a candidate that opens so much is better than the best so far (NULL: none). */
+static bool is_better(const struct wr_suggest_candidate *c, size_t opened,
+		      const struct wr_suggest_candidate *best, size_t least)
+{
+	if (opened == SIZE_MAX || !best)
+		return opened != SIZE_MAX;
+	if (c->rank != best->rank)
+		return c->rank < best->rank;
+	if (opened != least)
+		return opened < least;
+	return strlen(c->s.text) < strlen(best->s.text);
+}
+
 /* The candidate of a direction that opens least, then with the shortest text, into c. */
-static int choose(const struct work *w, enum wr_direction dir, struct changes *c)
+static int choose(const struct wr_suggest_work *w, enum wr_direction dir, struct changes *c)
 {
 	struct changes best = *c;
 	size_t least = SIZE_MAX, opened;
@@ -365,9 +284,7 @@ static int choose(const struct work *w, enum wr_direction dir, struct changes *c
 		int rc = count_opened(w, &with, &opened);
 		if (rc)
 			return rc;
-		if (opened < least ||
-		    (opened == least && best.items[dir] &&
-		     strlen(with.items[dir]->s.text) < strlen(best.items[dir]->s.text))) {
+		if (is_better(with.items[dir], opened, best.items[dir], least)) {
 			best = with;
 			least = opened;
 		}
@@ -378,7 +295,7 @@ static int choose(const struct work *w, enum wr_direction dir, struct changes *c
 
 /* ---- what is opened ---- */
 
-static int list_opened(struct work *w, const struct wr_program *before,
+static int list_opened(struct wr_suggest_work *w, const struct wr_program *before,
 		       const struct wr_program *after, const struct changes *c,
 		       struct wr_suggestion *s)
 {
@@ -400,7 +317,7 @@ static int list_opened(struct work *w, const struct wr_program *before,
 }
 
 /* One change after the other, in the order in which they are shown. */
-static int describe(struct work *w, const struct changes *c, struct wr_suggestions *out)
+static int describe(struct wr_suggest_work *w, const struct changes *c, struct wr_suggestions *out)
 {
 	struct changes made = {0};
 	struct wr_loaded steps[2] = {0};
@@ -429,13 +346,14 @@ int wr_suggest(const struct wr_loaded *l, const struct wr_compile_opts *opts,
 	       const struct wr_question *q, const struct wr_trace *trace, struct wr_arena *arena,
 	       struct wr_suggestions *out)
 {
-	struct work w = {.l = l, .opts = opts, .q = q, .y = {.world = l->world, .arena = arena}};
+	struct wr_suggest_work w = {
+		.l = l, .opts = opts, .q = q, .y = {.world = l->world, .arena = arena}};
 	struct changes c = {0};
 	struct wr_suggestions result = {0};
 	bool both = !trace->reasons[0].allow && !trace->reasons[1].allow;
 	for (int d = 0; d < 2; d++)
 		if (!trace->reasons[d].allow)
-			find_candidates(&w, &trace->reasons[d]);
+			wr_suggest_find(&w, &trace->reasons[d]);
 	if (w.y.nomem)
 		return -ENOMEM;
 	int rc = choose(&w, WR_EGRESS, &c);
@@ -445,6 +363,11 @@ int wr_suggest(const struct wr_loaded *l, const struct wr_compile_opts *opts,
 		rc = choose(&w, WR_EGRESS, &c);
 	if (!rc)
 		rc = describe(&w, &c, &result);
+	for (int d = 0; d < 2 && !rc; d++)
+		if (!trace->reasons[d].allow)
+			result.notes[d] = wr_suggest_tier_note(&w, &trace->reasons[d], c.items[d]);
+	if (!rc && w.y.nomem)
+		rc = -ENOMEM;
 	if (!rc)
 		*out = result;
 	return rc;

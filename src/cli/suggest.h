@@ -5,10 +5,12 @@
  *
  * Candidates are made from the near misses (a port or a peer more in one rule),
  * as a rule more in a policy that isolates the pod, and as a new policy for
- * exactly this. Each is put into the text of the manifests, which are read and
- * compiled anew: what counts is what the engine then says. Of those that allow
- * the connection and deny nothing that was allowed, the one that opens least is
- * taken, then the one with the shortest text.
+ * exactly this. Where a rule of the Admin or Baseline tier denies, they are a
+ * rule in front of it and a policy in front of its policy. Each is put into the
+ * text of the manifests, which are read and compiled anew: what counts is what
+ * the engine then says. Of those that allow the connection and deny nothing that
+ * was allowed, NetworkPolicies are taken before others, then the one that opens
+ * least, then the one with the shortest text.
  */
 #include "cli/load.h"
 #include "cli/suggest_yaml.h"
@@ -31,6 +33,7 @@ struct wr_suggestion {
 struct wr_suggestions {
 	struct wr_suggestion items[2];
 	size_t n;
+	const char *notes[2]; /* by enum wr_direction: what the tiers have to do with it, or NULL */
 };
 
 struct wr_question {

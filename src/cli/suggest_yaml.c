@@ -21,7 +21,7 @@ static bool is_alnum(char c)
 }
 
 /* Names, label keys and values: a subset of what YAML can hold, quoted where it is no string. */
-static const char *word(struct wr_yaml *y, const char *s)
+const char *wr_yaml_word(struct wr_yaml *y, const char *s)
 {
 	struct wr_scalar v;
 	const char *kind;
@@ -35,7 +35,7 @@ static const char *word(struct wr_yaml *y, const char *s)
 }
 
 /* Every line of s indented. */
-static const char *indented(struct wr_yaml *y, const char *s, int n)
+const char *wr_yaml_indented(struct wr_yaml *y, const char *s, int n)
 {
 	const char *out = "";
 	while (*s) {
@@ -73,11 +73,12 @@ static const char *expression(struct wr_yaml *y, const struct wr_requirement *r,
 						[WR_OP_EXISTS] = "Exists",
 						[WR_OP_NOT_EXISTS] = "DoesNotExist"};
 	const char *out = wr_yaml_printf(y, "\n%*s- key: %s\n%*soperator: %s", indent, "",
-					 word(y, r->key), indent + 2, "", operators[r->op]);
+					 wr_yaml_word(y, r->key), indent + 2, "", operators[r->op]);
 	if (r->n)
 		out = wr_yaml_printf(y, "%s\n%*svalues:", out, indent + 2, "");
 	for (size_t i = 0; i < r->n; i++)
-		out = wr_yaml_printf(y, "%s\n%*s- %s", out, indent + 2, "", word(y, r->values[i]));
+		out = wr_yaml_printf(y, "%s\n%*s- %s", out, indent + 2, "",
+				     wr_yaml_word(y, r->values[i]));
 	return out;
 }
 
@@ -102,7 +103,8 @@ const char *wr_yaml_pod_labels(struct wr_yaml *y, const struct wr_pod *pod,
 		const char *key = wr_world_key_text(y->world, pod->labels[i].key);
 		if (!is_fleeting(key))
 			labels = wr_yaml_printf(y, "%s\n%*s%s: %s", labels, indent + 2, "",
-						word(y, key), word(y, pair + strlen(key) + 1));
+						wr_yaml_word(y, key),
+						wr_yaml_word(y, pair + strlen(key) + 1));
 	}
 	for (size_t i = 0; within && i < within->n; i++)
 		if (within->reqs[i].op == WR_OP_NOT_IN || within->reqs[i].op == WR_OP_NOT_EXISTS)
@@ -121,7 +123,8 @@ const char *wr_yaml_selector(struct wr_yaml *y, const struct wr_label_selector *
 			again |= !strcmp(s->reqs[k].key, r->key);
 		if (r->op == WR_OP_IN && r->n == 1 && !again)
 			labels = wr_yaml_printf(y, "%s\n%*s%s: %s", labels, indent + 2, "",
-						word(y, r->key), word(y, r->values[0]));
+						wr_yaml_word(y, r->key),
+						wr_yaml_word(y, r->values[0]));
 		else
 			expressions = wr_yaml_printf(y, "%s%s", expressions,
 						     expression(y, r, indent));
@@ -148,7 +151,7 @@ const char *wr_yaml_peer(struct wr_yaml *y, const struct wr_yaml_end *end, const
 			      "    matchLabels:\n"
 			      "      kubernetes.io/metadata.name: %s\n"
 			      "  %s",
-			      word(y, pod->ns), pods);
+			      wr_yaml_word(y, pod->ns), pods);
 }
 
 const char *wr_yaml_rule(struct wr_yaml *y, enum wr_direction dir, const struct wr_yaml_end *peer,
@@ -160,7 +163,7 @@ const char *wr_yaml_rule(struct wr_yaml *y, enum wr_direction dir, const struct 
 						     wr_proto_name(proto), port)
 				    : "";
 	return wr_yaml_printf(y, "- %s:\n%s%s", dir == WR_EGRESS ? "to" : "from",
-			      indented(y, wr_yaml_peer(y, peer, own_ns), 2), ports);
+			      wr_yaml_indented(y, wr_yaml_peer(y, peer, own_ns), 2), ports);
 }
 
 const char *wr_yaml_policy(struct wr_yaml *y, enum wr_direction dir, const char *ns,
@@ -178,9 +181,10 @@ const char *wr_yaml_policy(struct wr_yaml *y, enum wr_direction dir, const char 
 			      "  - %s\n"
 			      "  %s:\n"
 			      "%s\n",
-			      word(y, name), word(y, ns), selector,
+			      wr_yaml_word(y, name), wr_yaml_word(y, ns), selector,
 			      dir == WR_EGRESS ? "Egress" : "Ingress",
-			      dir == WR_EGRESS ? "egress" : "ingress", indented(y, rule, 2));
+			      dir == WR_EGRESS ? "egress" : "ingress",
+			      wr_yaml_indented(y, rule, 2));
 }
 
 /* ---- names ---- */
@@ -203,6 +207,13 @@ static const char *short_name(struct wr_yaml *y, const struct wr_yaml_end *end)
 	return n ? wr_yaml_printf(y, "%s", text) : "any";
 }
 
+const char *wr_yaml_base_name(struct wr_yaml *y, enum wr_direction dir,
+			      const struct wr_yaml_end *subject, const struct wr_yaml_end *peer)
+{
+	return wr_yaml_printf(y, "%s-%s-%s", short_name(y, subject),
+			      dir == WR_EGRESS ? "to" : "from", short_name(y, peer));
+}
+
 static bool is_taken(const struct wr_world *w, const char *ns, const char *name)
 {
 	for (uint32_t i = 0; i < w->n_policies; i++)
@@ -216,8 +227,7 @@ const char *wr_yaml_policy_name(struct wr_yaml *y, enum wr_direction dir,
 				const struct wr_yaml_end *subject, const struct wr_yaml_end *peer)
 {
 	const char *ns = y->world->pods[subject->pod].ns;
-	const char *base = wr_yaml_printf(y, "%s-%s-%s", short_name(y, subject),
-					  dir == WR_EGRESS ? "to" : "from", short_name(y, peer));
+	const char *base = wr_yaml_base_name(y, dir, subject, peer);
 	const char *name = base;
 	for (unsigned i = 2; is_taken(y->world, ns, name) && !y->nomem; i++)
 		name = wr_yaml_printf(y, "%s-%u", base, i);

@@ -49,3 +49,32 @@ const char *wr_yaml_policy(struct wr_yaml *y, enum wr_direction dir, const char 
 /* A name for that policy, "db-from-web", which no NetworkPolicy of the namespace has. */
 const char *wr_yaml_policy_name(struct wr_yaml *y, enum wr_direction dir,
 				const struct wr_yaml_end *subject, const struct wr_yaml_end *peer);
+
+/* ---- cluster-wide policies: suggest_yaml_cluster.c ---- */
+
+/*
+ * "- action: ..." with one peer and one port, as a kind writes it; "": the end
+ * has no words there (an address is no peer of ingress).
+ */
+const char *wr_yaml_cluster_rule(struct wr_yaml *y, enum wr_kind kind, enum wr_direction dir,
+				 enum wr_action action, const struct wr_yaml_end *peer,
+				 uint8_t proto, uint16_t port);
+
+/* A ClusterNetworkPolicy or AdminNetworkPolicy for pods like one, with one rule. */
+const char *wr_yaml_cluster_policy(struct wr_yaml *y, const struct wr_policy *like,
+				   int32_t priority, enum wr_direction dir, const char *name,
+				   const struct wr_pod *subject, const char *rule);
+
+/* A name for it that no policy of that kind has. */
+const char *wr_yaml_cluster_name(struct wr_yaml *y, enum wr_kind kind, enum wr_direction dir,
+				 const struct wr_yaml_end *subject, const struct wr_yaml_end *peer);
+
+/* ---- what both need ---- */
+
+/* A name, or a label's key or value; quoted where it would be no string. */
+const char *wr_yaml_word(struct wr_yaml *y, const char *s);
+/* Every line of s indented. */
+const char *wr_yaml_indented(struct wr_yaml *y, const char *s, int n);
+/* "db-from-web" */
+const char *wr_yaml_base_name(struct wr_yaml *y, enum wr_direction dir,
+			      const struct wr_yaml_end *subject, const struct wr_yaml_end *peer);

@@ -71,6 +71,23 @@ static bool holds(const struct wr_key_range *r, uint32_t n, uint32_t key)
 	return false;
 }
 
+/* Whether a key is in the first set and not in the second; ranges of a set do not touch. */
+static bool loses(const struct builder *b, uint32_t before, uint32_t after)
+{
+	uint32_t n = 0, m = 0;
+	if (before == NOTHING || after == NOTHING)
+		return before != NOTHING;
+	const struct wr_key_range *x = wr_connectivity_ports(b->c[0], before, &n);
+	const struct wr_key_range *y = wr_connectivity_ports(b->c[1], after, &m);
+	for (uint32_t i = 0, k = 0; i < n; i++) {
+		while (k < m && y[k].last < x[i].first)
+			k++;
+		if (k == m || y[k].first > x[i].first || y[k].last < x[i].last)
+			return true;
+	}
+	return false;
+}
+
 /* A key that one of two sets holds and the other does not. */
 static uint32_t differing_key(const struct builder *b, uint32_t before, uint32_t after)
 {
@@ -201,6 +218,7 @@ static int add_change(struct builder *b, const char *src, const char *dst, uint3
 					   : WR_CHANGE_PORTS,
 		.src = src,
 		.dst = dst,
+		.narrowed = loses(b, before, after),
 		.before = before == NOTHING ? NULL : wr_connectivity_ports_text(b->c[0], before),
 		.after = after == NOTHING ? NULL : wr_connectivity_ports_text(b->c[1], after),
 	};

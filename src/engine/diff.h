@@ -13,6 +13,7 @@ struct wr_change {
 	enum wr_change_kind kind;
 	const char *src, *dst;            /* as in wr_conn_node.text */
 	const char *before, *after;       /* ports; NULL: nothing was, or is, allowed */
+	bool narrowed;                    /* something that was allowed is not any more */
 	bool new_workload, lost_workload; /* an end is on one side only: no policy's doing */
 	/* who did it; only where both ends are on both sides */
 	enum wr_direction dir;

@@ -7,6 +7,8 @@ put into the manifests by hand, one suggestion after the other: a new policy as 
 document more, other lines below the line that is named. Each time the API
 server must accept the file, the connection must be allowed in that direction,
 and `weir diff` must find exactly what was said to be opened, and nothing closed.
+The same in clusters with policies of the Admin and Baseline tiers, where there
+may be no suggestion, but then a note must say why.
 """
 import importlib.util
 import json
@@ -112,6 +114,12 @@ def check(text, before, after, args):
         if wrong:
             return wrong, 0
     denied = [d for d in ('egress', 'ingress') if answer[d]['verdict'] == 'deny']
+    notes = [n['direction'] for n in answer.get('notes', [])]
+    by_tier = [d for d in denied if answer[d]['reason'].startswith('denied by ')]
+    if notes != by_tier:
+        return f'{by_tier} are denied by tiers, notes {notes}', 0
+    if [s['direction'] for s in all_of_them] != denied and notes:
+        return None, len(all_of_them)
     if [s['direction'] for s in all_of_them] != denied:
         return f'{denied} deny, suggestions {all_of_them}', 0
     if weir('explain', '-f', after, *args, '-o', 'json')['verdict'] != 'allow':
@@ -119,26 +127,86 @@ def check(text, before, after, args):
     return None, len(all_of_them)
 
 
-def main():
+def cluster_peer(r, side):
+    if side == 'to' and r.random() < .3:
+        return {'networks': [r.choice(['10.0.0.0/8', '10.0.1.0/24', '0.0.0.0/0'])]}
+    if r.random() < .5:
+        return {'namespaces': {'matchLabels': {'team': r.choice('ab')}} if r.random() < .7 else {}}
+    return {'pods': {'namespaceSelector': {}, 'podSelector': proof.selector(r)}}
+
+
+def cluster_rule(r, side, old, baseline):
+    actions = ['Deny', 'Deny', 'Allow' if old else 'Accept']
+    out = {'action': r.choice(actions if old and baseline else actions + ['Pass']),
+           side: [cluster_peer(r, side) for _ in range(r.randint(1, 2))]}
+    if r.random() < .3:
+        port = r.choice([80, 8081])
+        out.update({'ports': [{'portNumber': {'protocol': 'TCP', 'port': port}}]} if old else
+                   {'protocols': [{'tcp': {'destinationPort': {'number': port}}}]})
+    return out
+
+
+def cluster_policies(seed):
+    r = random.Random(seed)
+    for i in range(r.randint(1, 3)):
+        old, baseline = r.random() < .4, r.random() < .5
+        version = 'v1alpha1' if old else 'v1alpha2'
+        kind = 'ClusterNetworkPolicy' if not old else 'BaselineAdminNetworkPolicy' if baseline else 'AdminNetworkPolicy'
+        name = 'default' if old and baseline else f'c{i}'
+        spec = {} if old else {'tier': 'Baseline' if baseline else 'Admin'}
+        if not (old and baseline):
+            spec['priority'] = r.randint(0, 9)
+        spec['subject'] = {'namespaces': {'matchLabels': {'team': r.choice('ab')}} if r.random() < .5 else {}}
+        for field, side in (('ingress', 'from'), ('egress', 'to')):
+            if r.random() < .7:
+                spec[field] = [cluster_rule(r, side, old, baseline) for _ in range(r.randint(1, 3))]
+        yield {'apiVersion': f'policy.networking.k8s.io/{version}', 'kind': kind, 'metadata': {'name': name},
+               'spec': spec}
+
+
+# where this applies, a NetworkPolicy takes nothing away
+CLOSED = {'apiVersion': 'policy.networking.k8s.io/v1alpha2', 'kind': 'ClusterNetworkPolicy',
+          'metadata': {'name': 'closed'},
+          'spec': {'tier': 'Baseline', 'priority': 100, 'subject': {'namespaces': {}}, 'egress': [
+              {'action': 'Deny', 'to': [{'namespaces': {}}, {'networks': ['0.0.0.0/0', '::/0']}]}]}}
+
+
+def with_tiers(seed):
+    """A cluster with few NetworkPolicies and some cluster-wide ones, each name once."""
+    items = [i for i in proof.cluster(seed) if i['kind'] != 'NetworkPolicy' or i['metadata']['name'] == 'n0']
+    names = set()
+    for p in cluster_policies(seed):
+        if (p['kind'], p['metadata']['name']) not in names:
+            items.append(p)
+        names.add((p['kind'], p['metadata']['name']))
+    return items + [CLOSED] if seed % 2 else items
+
+
+def ask(folder, seed, items):
+    """Asks about some connections; the number of suggestions that held."""
+    before, after = os.path.join(folder, 'before.yaml'), os.path.join(folder, 'after.yaml')
+    text = ''.join('---\n' + '\n'.join(block(i)) + '\n' for i in items)
+    pods = [f'{i["metadata"]["namespace"]}/{i["metadata"]["name"]}' for i in items if i['kind'] == 'Pod']
+    r = random.Random(seed)
+    text = flat(r, text)
     total = 0
+    for _ in range(ASKED):
+        a, b = r.sample(pods, 2)
+        if r.random() < .2:
+            a = f'{r.choice(["10.0.0", "10.9.9", "192.0.2"])}.{r.randint(100, 200)}'
+        wrong, n = check(text, before, after, ['--from', a, '--to', b, '--port', r.choice(['80', '8081'])])
+        total += n
+        if wrong:
+            result(f'seed-{seed}/{a}-{b}', False, wrong)
+    return total
+
+
+def main():
     with tempfile.TemporaryDirectory() as folder:
-        before, after = os.path.join(folder, 'before.yaml'), os.path.join(folder, 'after.yaml')
-        for seed in range(1000, 1000 + SEEDS):
-            items = proof.cluster(seed)
-            text = ''.join('---\n' + '\n'.join(block(i)) + '\n' for i in items)
-            pods = [f'{i["metadata"]["namespace"]}/{i["metadata"]["name"]}' for i in items if i['kind'] == 'Pod']
-            r = random.Random(seed)
-            text = flat(r, text)
-            for _ in range(ASKED):
-                a, b = r.sample(pods, 2)
-                if r.random() < .2:
-                    a = f'{r.choice(["10.0.0", "10.9.9", "192.0.2"])}.{r.randint(100, 200)}'
-                wrong, n = check(text, before, after,
-                                 ['--from', a, '--to', b, '--port', r.choice(['80', '8081'])])
-                total += n
-                if wrong:
-                    result(f'seed-{seed}/{a}-{b}', False, wrong)
+        total = sum(ask(folder, seed, proof.cluster(seed)) for seed in range(1000, 1000 + SEEDS))
+        tiers = sum(ask(folder, seed, with_tiers(seed)) for seed in range(2000, 2000 + SEEDS))
     result(f'{total}-suggestions-hold', total > 30 and not failed, 'too few, or see above')
+    result(f'{tiers}-suggestions-with-tiers-hold', tiers > 30 and not failed, 'too few, or see above')
     return 1 if failed else 0
 
 
