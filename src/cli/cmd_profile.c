@@ -82,11 +82,47 @@ static void look_at_rule(struct run *r, uint32_t policy, enum wr_direction dir, 
 				      p->object);
 }
 
+static bool meet_in_a_pod(const struct wr_bitset *a, const struct wr_bitset *b)
+{
+	wr_bitset_each(a, i) if (wr_bitset_has(b, i)) return true;
+	return false;
+}
+
+/* Whether a policy before it in the order of evaluation ties with it about some pod. */
+static bool ties(const struct run *r, uint32_t policy)
+{
+	const struct wr_policy *all = r->l.world->policies, *p = &all[policy];
+	const struct wr_bitset *own = wr_query_subject(r->l.program, policy);
+	for (uint32_t i = policy; i-- && all[i].tier == p->tier && all[i].priority == p->priority;)
+		if (meet_in_a_pod(own, wr_query_subject(r->l.program, i)))
+			return true;
+	return false;
+}
+
+static void look_at_cluster_policy(struct run *r, uint32_t policy)
+{
+	const struct wr_policy *p = &r->l.world->policies[policy];
+	bool old = p->object->kind != WR_KIND_CLUSTERNETWORKPOLICY;
+	meet(r, old ? WR_TOPIC_ADMIN : WR_TOPIC_CLUSTER, p->mark, p->object);
+	if (ties(r, policy))
+		meet(r, WR_TOPIC_PRIORITY, p->mark, p->object);
+	for (uint32_t i = 0; i < p->n_rules[WR_EGRESS]; i++) {
+		const struct wr_rule *rule = &p->rules[WR_EGRESS][i];
+		for (size_t k = 0; k < rule->n_peers; k++)
+			if (rule->peers[k].kind == WR_PEER_DOMAINS)
+				meet(r, WR_TOPIC_DOMAINS, rule->peers[k].mark, p->object);
+	}
+}
+
 static void look_at_policy(struct run *r, uint32_t policy)
 {
 	const struct wr_world *w = r->l.world;
 	const struct wr_policy *p = &w->policies[policy];
-	if (p->tier != WR_TIER_NETWORKPOLICY || p->subject.ns_index == WR_NONE)
+	if (p->tier != WR_TIER_NETWORKPOLICY) {
+		look_at_cluster_policy(r, policy);
+		return;
+	}
+	if (p->subject.ns_index == WR_NONE)
 		return;
 	const struct wr_namespace *ns = &w->namespaces[p->subject.ns_index];
 	meet(r, WR_TOPIC_LIVE, p->mark, p->object);
@@ -294,7 +330,7 @@ const struct wr_command wr_cmd_profile = {
 	.name = "profile",
 	.summary = "say where network plugins would differ on these policies",
 	.description =
-		"NetworkPolicy leaves much to those who enforce it. Of the topics on which known\n"
+		"Policies leave much to those who enforce them. Of the topics on which known\n"
 		"plugins differ, this shows those that the manifests meet, with the place, what\n"
 		"each plugin does, and where that is written (docs/profiles.md). Where ipBlocks\n"
 		"cover pods, the connections are listed on which the two readings differ.\n",

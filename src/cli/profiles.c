@@ -18,7 +18,10 @@ const struct wr_profile wr_profiles[] = {
 	 "kubernetes/website:network-policies.md (left open, this is the most common)"},
 	{"Antrea", WR_TOPIC_HAIRPIN, "always allows a pod to reach itself through its Service",
 	 "antrea-io/antrea#5687"},
-	{"weir", WR_TOPIC_HAIRPIN, "always allows it", "docs/architecture.md"},
+	{"weir", WR_TOPIC_HAIRPIN,
+	 "always allows it, but for rules of cluster-wide policies, which the standard lets judge "
+	 "it",
+	 "kubernetes-sigs/network-policy-api#390"},
 	{"kube-router", WR_TOPIC_SCTP, "does not know SCTP", "cloudnativelabs/kube-router#1019"},
 	{"weir", WR_TOPIC_SCTP, "enforces SCTP", "docs/architecture.md"},
 	{"AWS network policy agent", WR_TOPIC_PORT_COUNT,
@@ -49,6 +52,40 @@ const struct wr_profile wr_profiles[] = {
 	{"AWS network policy agent", WR_TOPIC_START,
 	 "allows until programmed; in strict mode denies until then",
 	 "aws/aws-network-policy-agent#209"},
+	{"Cilium", WR_TOPIC_CLUSTER,
+	 "enforces them from 1.20 on, where --enable-k8s-cluster-network-policy is set",
+	 "cilium/cilium#47227"},
+	{"Calico", WR_TOPIC_CLUSTER,
+	 "enforces them as policies of its tiers kube-admin and kube-baseline",
+	 "projectcalico/calico#10810"},
+	{"Antrea", WR_TOPIC_CLUSTER,
+	 "enforces them from 2.7 on, where the feature gate ClusterNetworkPolicy is set",
+	 "antrea-io/antrea:docs/cluster-network-policy.md"},
+	{"kube-network-policies", WR_TOPIC_CLUSTER,
+	 "enforces them in the image npa-v1alpha2, not in the standard one",
+	 "kubernetes-sigs/kube-network-policies:site/content/docs/user/"
+	 "flavors-and-architectures.md"},
+	{"AWS network policy agent", WR_TOPIC_CLUSTER, "enforces both tiers",
+	 "aws/aws-network-policy-agent#496"},
+	{"weir", WR_TOPIC_CLUSTER, "enforces both tiers", "man/weir-describe.1"},
+	{"Calico", WR_TOPIC_ADMIN, "does not know them any more", "projectcalico/calico#11144"},
+	{"Antrea", WR_TOPIC_ADMIN, "enforces them from 1.13 on; they are deprecated",
+	 "antrea-io/antrea:docs/admin-network-policy.md"},
+	{"OVN-Kubernetes", WR_TOPIC_ADMIN,
+	 "enforces them; of AdminNetworkPolicy only priorities from 0 to 99",
+	 "ovn-kubernetes/ovn-kubernetes:docs/features/network-security-controls/"
+	 "admin-network-policy.md"},
+	{"weir", WR_TOPIC_ADMIN, "enforces them, in one order with ClusterNetworkPolicies",
+	 "man/weir-describe.1"},
+	{"OVN-Kubernetes", WR_TOPIC_PRIORITY, "tells it by an event, ANPWithDuplicatePriority",
+	 "ovn-kubernetes/ovn-kubernetes:docs/features/network-security-controls/"
+	 "admin-network-policy.md"},
+	{"weir", WR_TOPIC_PRIORITY, "asks them in the order of their names", "man/weir-describe.1"},
+	{"kube-network-policies", WR_TOPIC_DOMAINS, "learns the addresses from DNS answers",
+	 "kubernetes-sigs/kube-network-policies:site/content/docs/user/"
+	 "flavors-and-architectures.md"},
+	{"weir", WR_TOPIC_DOMAINS, "matches nothing: it does not learn addresses from DNS",
+	 "man/weir-describe.1"},
 };
 const size_t wr_n_profiles = sizeof(wr_profiles) / sizeof(wr_profiles[0]);
 
@@ -67,6 +104,12 @@ static const struct {
 	[WR_TOPIC_LIVE] = {"live-connections",
 			   "connections that are open when a policy comes that forbids them"},
 	[WR_TOPIC_START] = {"pod-start", "the first moments of a pod that a policy selects"},
+	[WR_TOPIC_CLUSTER] = {"cluster-network-policy", "there are ClusterNetworkPolicies"},
+	[WR_TOPIC_ADMIN] = {"admin-network-policy",
+			    "there are AdminNetworkPolicies or a BaselineAdminNetworkPolicy"},
+	[WR_TOPIC_PRIORITY] = {"same-priority", "two cluster-wide policies of one tier and "
+						"priority select the same pods"},
+	[WR_TOPIC_DOMAINS] = {"domain-names", "a rule is for domain names"},
 };
 _Static_assert(sizeof(topics) / sizeof(topics[0]) == WR_TOPIC_COUNT, "a name for every topic");
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Profiles: where known network plugins differ from each other on NetworkPolicy.
+ * Profiles: where known network plugins differ from each other on policies.
  * A table of facts, each with its source; what is not in it is not known here.
  */
 #include <stddef.h>
@@ -17,6 +17,10 @@ enum wr_topic {
 	WR_TOPIC_DUAL_STACK,    /* pods with addresses of both families */
 	WR_TOPIC_LIVE,          /* any policy: connections that live when it comes */
 	WR_TOPIC_START,         /* any policy: pods that have just started */
+	WR_TOPIC_CLUSTER,       /* a ClusterNetworkPolicy */
+	WR_TOPIC_ADMIN,         /* one of its elders */
+	WR_TOPIC_PRIORITY,      /* cluster-wide policies with the same priority for the same pods */
+	WR_TOPIC_DOMAINS,       /* a rule for domain names */
 	WR_TOPIC_COUNT
 };
 

@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / 'docs' / 'profiles.md'
 HEAD = '''# Where network plugins differ
 
-NetworkPolicy leaves much to those who enforce it. What is known of the others, with the
+Policies leave much to those who enforce them. What is known of the others, with the
 project's own file or thread (`project#number` on GitHub); a plugin that is missing for a
 topic: not known here. `weir profile` shows the topics that given manifests meet.
 '''
