@@ -69,6 +69,12 @@ static void print_change(struct wr_out *o, const struct wr_change *c)
 	print_reasons(o, c);
 }
 
+/* "policy" for a NetworkPolicy; two kinds of cluster-wide ones may have one name. */
+static const char *kind_of(const struct wr_named_change *c, const char *what)
+{
+	return c->policy_kind && strcmp(c->policy_kind, "NetworkPolicy") ? c->policy_kind : what;
+}
+
 static void print_named(struct wr_out *o, const char *what, const struct wr_named_change *all,
 			size_t n)
 {
@@ -76,8 +82,11 @@ static void print_named(struct wr_out *o, const char *what, const struct wr_name
 		[WR_CHANGE_ADDED] = "new", [WR_CHANGE_REMOVED] = "gone", [WR_CHANGE_PORTS] = "changed"};
 	for (size_t i = 0; i < n; i++) {
 		wr_out_printf(o, "%s%s %s %s%s", wr_out_colour(o, colours[all[i].kind]),
-			      signs[all[i].kind], what, all[i].name, wr_out_colour(o, WR_PLAIN));
+			      signs[all[i].kind], kind_of(&all[i], what), all[i].name,
+			      wr_out_colour(o, WR_PLAIN));
 		wr_out_printf(o, "  %s", words[all[i].kind]);
+		if (all[i].what)
+			wr_out_printf(o, ": %s", all[i].what);
 		place(o, all[i].after.file ? all[i].after : all[i].before);
 		wr_out_text(o, "\n");
 	}
@@ -163,6 +172,10 @@ static void write_named(struct wr_out *o, const char *key, const struct wr_named
 		wr_out_map(o);
 		wr_out_key_string(o, "change", kind_words[all[i].kind]);
 		wr_out_key_string(o, "name", all[i].name);
+		if (all[i].policy_kind)
+			wr_out_key_string(o, "kind", all[i].policy_kind);
+		if (all[i].what)
+			wr_out_key_string(o, "what", all[i].what);
 		key_mark(o, "before", all[i].before);
 		key_mark(o, "after", all[i].after);
 		wr_out_end(o);

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "engine/diff_policies.h"
 #include "engine/explain.h"
 
 /*
@@ -33,7 +34,7 @@ typedef WR_VEC(struct stretch) stretches;
 struct wr_diff {
 	struct wr_arena *arena;
 	WR_VEC(struct wr_change) changes;
-	WR_VEC(struct wr_named_change) policies, workloads;
+	named_changes policies, workloads;
 };
 
 struct builder {
@@ -418,91 +419,7 @@ static int compare_ranges(struct builder *b)
 	return rc;
 }
 
-/* ---- policies and workloads ---- */
-
-static bool same_value(const struct wr_value *a, const struct wr_value *b)
-{
-	if (!a || !b || a->type != b->type)
-		return a == b;
-	if (a->type == WR_LIST || a->type == WR_MAP) {
-		if (a->n != b->n)
-			return false;
-		for (size_t i = 0; i < a->n; i++) {
-			const struct wr_value *x = a->type == WR_LIST ? a->items[i]
-								      : a->fields[i].value;
-			const struct wr_value *y = a->type == WR_LIST
-							   ? b->items[i]
-							   : wr_value_get(b, a->fields[i].key);
-			if (!same_value(x, y))
-				return false;
-		}
-		return true;
-	}
-	return (!a->text && !b->text) || (a->text && b->text && !strcmp(a->text, b->text));
-}
-
-static int compare_policy(const struct wr_policy *a, const struct wr_policy *b)
-{
-	int c = (int)a->tier - (int)b->tier;
-	if (!c)
-		c = strcmp(a->ns ? a->ns : "", b->ns ? b->ns : "");
-	if (!c)
-		c = strcmp(a->name, b->name);
-	return c ? c : (int)a->object->kind - (int)b->object->kind;
-}
-
-static int compare_pointers(const void *a, const void *b)
-{
-	return compare_policy(*(const struct wr_policy *const *)a,
-			      *(const struct wr_policy *const *)b);
-}
-
-/* The policies by name: their own order is by priority, which may be what changed. NULL: no memory. */
-static const struct wr_policy **by_name(const struct wr_world *w, struct wr_arena *a)
-{
-	const struct wr_policy **all = wr_arena_array(a, w->n_policies, sizeof(*all));
-	for (uint32_t i = 0; all && i < w->n_policies; i++)
-		all[i] = &w->policies[i];
-	if (all && w->n_policies)
-		qsort(all, w->n_policies, sizeof(*all), compare_pointers);
-	return all;
-}
-
-static int note_policy(struct builder *b, const struct wr_policy *x, const struct wr_policy *y)
-{
-	const struct wr_policy *p = x ? x : y;
-	if (!p)
-		return 0;
-	if (x && y && x->object && y->object &&
-	    same_value(wr_value_get(x->object->value, "spec"),
-		       wr_value_get(y->object->value, "spec")))
-		return 0;
-	struct wr_named_change c = {.kind = !x   ? WR_CHANGE_ADDED
-					    : !y ? WR_CHANGE_REMOVED
-						 : WR_CHANGE_PORTS};
-	char title[WR_POLICY_TITLE];
-	c.name = wr_arena_strdup(b->d->arena, wr_policy_title(p, title));
-	c.before = x ? x->mark : (struct wr_mark){0};
-	c.after = y ? y->mark : (struct wr_mark){0};
-	return c.name ? wr_vec_push(&b->d->policies, c) : -ENOMEM;
-}
-
-static int compare_policies(struct builder *b)
-{
-	const struct wr_world *x = wr_program_world(b->p[0]), *y = wr_program_world(b->p[1]);
-	const struct wr_policy **px = by_name(x, b->d->arena), **py = by_name(y, b->d->arena);
-	uint32_t i = 0, k = 0;
-	int rc = px && py ? 0 : -ENOMEM;
-	while ((i < x->n_policies || k < y->n_policies) && !rc) {
-		int order = i == x->n_policies   ? 1
-			    : k == y->n_policies ? -1
-						 : compare_policy(px[i], py[k]);
-		rc = note_policy(b, order <= 0 ? px[i] : NULL, order >= 0 ? py[k] : NULL);
-		i += order <= 0;
-		k += order >= 0;
-	}
-	return rc;
-}
+/* ---- workloads ---- */
 
 static int note_workloads(struct builder *b, int side)
 {
@@ -546,7 +463,8 @@ static int build(struct builder *b)
 	if (!rc)
 		rc = compare_ranges(b);
 	if (!rc)
-		rc = compare_policies(b);
+		rc = wr_compare_policies(wr_program_world(b->p[0]), wr_program_world(b->p[1]),
+					 b->d->arena, &b->d->policies);
 	for (int s = 0; s < 2 && !rc; s++)
 		rc = note_workloads(b, s);
 	return rc;

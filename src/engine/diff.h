@@ -40,7 +40,10 @@ const struct wr_change *wr_diff_changes(const struct wr_diff *d, size_t *n);
 /* What became of a policy, or a workload, by its name. */
 struct wr_named_change {
 	enum wr_change_kind kind; /* WR_CHANGE_PORTS: it is another now */
-	const char *name;         /* "shop/db", "shop/web[Deployment]" */
+	const char *name;         /* "shop/db", "Admin/guard", "shop/web[Deployment]" */
+	const char *policy_kind;  /* "NetworkPolicy"; NULL: a workload */
+	/* cluster-wide policies that are others now: "priority from 10 to 30, subject"; or NULL */
+	const char *what;
 	struct wr_mark before, after;
 };
 const struct wr_named_change *wr_diff_policies(const struct wr_diff *d, size_t *n);
