@@ -165,35 +165,7 @@ bool lint_implies(const struct lint *l, uint32_t a, uint32_t b)
 	return wr_selector_implies(l->w, a, b);
 }
 
-/* Whether two requirements of the same key cannot both be met. */
-static bool req_excludes(const struct wr_req *a, const struct wr_req *b)
-{
-	if (a->key != b->key)
-		return false;
-	if (a->op == WR_OP_NOT_EXISTS || b->op == WR_OP_NOT_EXISTS) {
-		enum wr_selector_op other = a->op == WR_OP_NOT_EXISTS ? b->op : a->op;
-		return other == WR_OP_IN || other == WR_OP_EXISTS;
-	}
-	if (a->op == WR_OP_IN && b->op == WR_OP_NOT_IN)
-		return subset(a->pairs, a->n, b->pairs, b->n);
-	if (a->op == WR_OP_NOT_IN && b->op == WR_OP_IN)
-		return subset(b->pairs, b->n, a->pairs, a->n);
-	if (a->op != WR_OP_IN || b->op != WR_OP_IN)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (subset(&a->pairs[i], 1, b->pairs, b->n))
-			return false;
-	return true;
-}
-
 bool lint_excludes(const struct lint *l, uint32_t a, uint32_t b)
 {
-	if (a == WR_NONE || b == WR_NONE)
-		return false;
-	const struct wr_selector *sa = &l->w->selectors[a], *sb = &l->w->selectors[b];
-	for (size_t i = 0; i < sa->n; i++)
-		for (size_t k = 0; k < sb->n; k++)
-			if (req_excludes(&sa->reqs[i], &sb->reqs[k]))
-				return true;
-	return false;
+	return wr_selector_excludes(l->w, a, b);
 }

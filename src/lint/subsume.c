@@ -3,19 +3,7 @@
 
 #include <string.h>
 
-static bool namespaces_within(const struct lint *l, const struct wr_peer *a,
-			      const struct wr_peer *b)
-{
-	if (b->ns_index != WR_NONE)
-		return a->ns_index == b->ns_index;
-	if (b->ns_selector == WR_NONE || !l->w->selectors[b->ns_selector].n)
-		return true;
-	if (a->ns_index == WR_NONE)
-		return lint_implies(l, a->ns_selector, b->ns_selector);
-	/* one's own namespace by its labels: known where it is in the manifests */
-	const struct wr_namespace *own = &l->w->namespaces[a->ns_index];
-	return own->object && wr_selector_matches(l->w, b->ns_selector, own->labels, own->n_labels);
-}
+#include "model/relate.h"
 
 /* A block with all of another one in it, and none of its excepts in the way. */
 static bool block_within(const struct wr_peer *a, const struct wr_peer *b)
@@ -41,8 +29,7 @@ bool lint_peer_within(const struct lint *l, const struct wr_peer *a, const struc
 		return false;
 	switch (a->kind) {
 	case WR_PEER_PODS:
-		return namespaces_within(l, a, b) &&
-		       lint_implies(l, a->pod_selector, b->pod_selector);
+		return wr_peer_pods_within(l->w, a, b);
 	case WR_PEER_IPBLOCK:
 		return block_within(a, b);
 	case WR_PEER_NODES:
@@ -59,10 +46,7 @@ bool lint_peers_apart(const struct lint *l, const struct wr_peer *a, const struc
 	if (a->kind == WR_PEER_NOTHING || b->kind == WR_PEER_NOTHING)
 		return true;
 	if (a->kind == WR_PEER_PODS && b->kind == WR_PEER_PODS)
-		return (a->ns_index != WR_NONE && b->ns_index != WR_NONE &&
-			a->ns_index != b->ns_index) ||
-		       lint_excludes(l, a->ns_selector, b->ns_selector) ||
-		       lint_excludes(l, a->pod_selector, b->pod_selector);
+		return wr_peer_pods_apart(l->w, a, b);
 	if (a->kind == WR_PEER_NODES && b->kind == WR_PEER_NODES)
 		return lint_excludes(l, a->node_selector, b->node_selector);
 	if (a->kind == WR_PEER_IPBLOCK && b->kind == WR_PEER_IPBLOCK)
