@@ -110,14 +110,25 @@ static bool port_miss(const struct connection *c, const struct wr_rule *r, struc
 	return false;
 }
 
-static const char *port_mend(const struct connection *c, const struct wr_near_miss *m,
-			     struct wr_arena *a)
+static const char *port_mend(const struct connection *c, const struct wr_policy *pol,
+			     const struct wr_near_miss *m, struct wr_arena *a)
 {
+	static const char *const lower[] = {[WR_TCP] = "tcp", [WR_UDP] = "udp", [WR_SCTP] = "sctp"};
+	enum wr_kind kind = pol->object ? pol->object->kind : WR_KIND_NETWORKPOLICY;
+	const char *field = kind == WR_KIND_CLUSTERNETWORKPOLICY ? "protocols" : "ports";
+	const char *proto = wr_proto_name(c->proto);
 	if (m->kind == WR_MISS_NO_PORTS)
-		return wr_arena_printf(a, "%s has no ports: only a rule without `ports` allows it",
-				       wr_proto_name(c->proto));
-	return wr_arena_printf(a, "add to its ports: - {protocol: %s, port: %u}",
-			       wr_proto_name(c->proto), c->port);
+		return wr_arena_printf(a, "%s has no ports: only a rule without `%s` allows it",
+				       proto, field);
+	if (kind == WR_KIND_CLUSTERNETWORKPOLICY)
+		return wr_arena_printf(
+			a, "add to its protocols: - {%s: {destinationPort: {number: %u}}}",
+			lower[c->proto], c->port);
+	if (kind != WR_KIND_NETWORKPOLICY)
+		return wr_arena_printf(a,
+				       "add to its ports: - {portNumber: {protocol: %s, port: %u}}",
+				       proto, c->port);
+	return wr_arena_printf(a, "add to its ports: - {protocol: %s, port: %u}", proto, c->port);
 }
 
 /* ---- the peer is wrong ---- */
@@ -282,7 +293,7 @@ static bool rule_miss(const struct connection *c, const struct wr_policy *pol,
 		return peer_miss(c, pol, r, side, m, a);
 	if (!port_miss(c, r, m, a))
 		return false;
-	m->mend = port_mend(c, m, a);
+	m->mend = port_mend(c, pol, m, a);
 	return true;
 }
 
@@ -336,7 +347,7 @@ bool wr_rule_tried(const struct connection *c, uint32_t policy, enum wr_directio
 	if (peer && port)
 		return true;
 	if (peer && port_miss(c, r, m, a)) {
-		m->mend = port_mend(c, m, a);
+		m->mend = port_mend(c, pol, m, a);
 		return false;
 	}
 	if (port && peer_miss(c, pol, r, side, m, a))
@@ -425,8 +436,17 @@ static const char *default_words(const struct connection *c, enum wr_direction d
 	if (subject->pod == WR_NONE)
 		return wr_arena_printf(a, "the %s is %s, and policies select pods only", end,
 				       subject->node != WR_NONE ? "a node" : "not a pod");
-	return wr_arena_printf(a, "no policy selects the %s for %s", end,
-			       dir == WR_EGRESS ? "egress" : "ingress");
+	const char *way = dir == WR_EGRESS ? "egress" : "ingress";
+	for (uint32_t i = 0; i < c->p->world->n_policies; i++) {
+		const struct wr_policy *p = &c->p->world->policies[i];
+		if (p->tier != WR_TIER_NETWORKPOLICY && p->n_rules[dir] &&
+		    wr_match_subject(c->p, p, subject))
+			return wr_arena_printf(a,
+					       "no policy decides: none isolates the %s for %s, "
+					       "and no rule that applies to it accepts or denies",
+					       end, way);
+	}
+	return wr_arena_printf(a, "no policy selects the %s for %s", end, way);
 }
 
 int wr_reason_text(const struct connection *c, struct wr_arena *arena, struct wr_reason *out)
