@@ -21,7 +21,7 @@ import subprocess
 import sys
 
 # The rooms from the ground up: a folder includes itself and those before it.
-ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint', 'expect', 'bpf', 'datapath', 'lab', 'cli']
+ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint', 'expect', 'bpf', 'datapath', 'kube', 'lab', 'cli']
 
 # Libraries and the only rooms that may include them.
 LIBRARIES = [
@@ -29,6 +29,7 @@ LIBRARIES = [
     (r'bpf/(libbpf|bpf|btf)\.h', ['datapath']),
     (r'(linux/bpf|bpf/bpf_\w+)\.h', ['bpf', 'datapath']),
     (r'nftables/.*|libmnl/.*', ['datapath', 'lab']),
+    (r'curl/.*', ['kube']),
     (r'cmocka\.h', []),
 ]
 
