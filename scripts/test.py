@@ -202,6 +202,14 @@ def phase_fuzz(counts, args):
             counts.add('ok', f'fuzz/{name}', f'{runs[0]} runs')
 
 
+def phase_kube(counts, _):
+    """The API client against servers of the tests' own."""
+    if not shutil.which('openssl'):
+        counts.add('skip', 'kube', 'openssl(1), which makes the certificates, is not installed')
+        return
+    lines_protocol(counts, 'kube', ['tests/kube/run.py', ASAN / 'tests/kube/kubedump'], 900)
+
+
 def phase_kernel(counts, _):
     """Scripts, and the test programs that the plain build made."""
     programs = [p for p in sorted(PLAIN.glob('tests/kernel/*/*test')) if os.access(p, os.X_OK)]

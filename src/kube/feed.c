@@ -79,6 +79,14 @@ static void fail(struct wr_kube_feed *f, const char *why, int code, uint32_t ret
 	tell(f);
 }
 
+static void live(struct wr_kube_feed *f)
+{
+	f->status.live = true;
+	f->status.code = 0;
+	*f->status.error = '\0';
+	tell(f);
+}
+
 /* --- URLs --- */
 
 /* Appends text with all but letters, digits and "-._~" as %XX; bounded by the caller's room. */
@@ -151,6 +159,20 @@ static int ask_page(struct wr_kube_feed *f)
 	return send_path(f, path, &spec);
 }
 
+/* A watch runs as soon as its header is there: it may have nothing to tell for long. */
+static void watch_opened(void *arg)
+{
+	struct wr_kube_feed *f = arg;
+	f->opened = true;
+	f->status.heard_ms = wr_kube_now_ms();
+	if (f->state == WR_FEED_STREAMING) {
+		f->due = f->status.heard_ms + f->k->opts.initial_ms;
+	} else {
+		f->due = 0;
+		live(f);
+	}
+}
+
 static int ask_watch(struct wr_kube_feed *f, bool initial)
 {
 	const struct wr_kube_opts *o = &f->k->opts;
@@ -165,12 +187,14 @@ static int ask_watch(struct wr_kube_feed *f, bool initial)
 	struct wr_kube_transfer_spec spec = {
 		.watch = true,
 		.limit_ms = seconds * 1000 + o->watch_grace_ms,
+		.opened = watch_opened,
 		.data = wr_feed_read,
 		.done = watch_done,
 	};
 	wr_feed_read_begin(f, false);
 	f->state = initial ? WR_FEED_STREAMING : WR_FEED_WATCHING;
-	f->due = initial ? wr_kube_now_ms() + o->connect_ms + o->initial_ms : 0;
+	f->opened = false;
+	f->due = wr_kube_now_ms() + o->connect_ms + o->stall_seconds * UINT64_C(1000);
 	f->status.watches++;
 	f->status.lists += initial;
 	return send_path(f, path, &spec);
@@ -251,7 +275,6 @@ static void list_done(void *arg, const struct wr_kube_result *r, const char *bod
 			start(f);
 		return;
 	}
-	f->status.absent = false;
 	if (wr_feed_commit(f, version)) {
 		fail(f, f->why, 0, 0);
 		return;
@@ -438,22 +461,24 @@ static void not_there(struct wr_kube_feed *f)
 
 uint64_t wr_kube_feed_due(const struct wr_kube_feed *f)
 {
-	return f->state == WR_FEED_WAITING || f->state == WR_FEED_STREAMING ? f->due : 0;
+	return f->due;
 }
 
 void wr_kube_feed_tick(struct wr_kube_feed *f, uint64_t now)
 {
-	uint64_t due = wr_kube_feed_due(f);
-	if (!due || due > now)
+	if (!f->due || f->due > now)
 		return;
-	if (f->state == WR_FEED_STREAMING) {
-		/* an old server: it took this for a watch, and never says where the list ends */
-		if (f->transfer)
-			wr_kube_transfer_free(f->k, f->transfer);
-		f->transfer = NULL;
-		f->no_streaming = true;
-	}
-	start(f);
+	bool asking = f->state != WR_FEED_WAITING;
+	f->due = 0;
+	if (f->transfer)
+		wr_kube_transfer_free(f->k, f->transfer);
+	f->transfer = NULL;
+	if (asking && !f->opened)
+		fail(f, "the server does not answer", 0, 0);
+	else if (asking) /* an old server: it took a list for a watch, and never says where it ends */
+		no_streaming(f);
+	else
+		start(f);
 }
 
 static bool is_name(const char *ns)

@@ -32,9 +32,10 @@ struct wr_kube_feed {
 	struct wr_kube_status status;
 
 	enum wr_feed_state state;
-	uint64_t due; /* WAITING: when to go on; STREAMING: when to give up */
+	uint64_t due; /* WAITING: when to go on; a watch: when to give up; 0: never */
 	struct wr_kube_transfer *transfer;
 	uint64_t began; /* the transfer */
+	bool opened;    /* its header has come */
 	bool heard;     /* it brought something */
 	char *version;  /* to watch from; NULL: a list is needed */
 	char *token;    /* the next page's, or NULL */

@@ -122,6 +122,7 @@ int wr_feed_commit(struct wr_kube_feed *f, char *version)
 	f->version = version;
 	f->held = f->items;
 	f->status.synced = true;
+	f->status.absent = false;
 	f->backoff = f->early_ends = 0;
 	f->unauthorized = f->expired = false;
 	return 0;
@@ -149,6 +150,7 @@ static int bookmark(struct wr_kube_feed *f, const struct wr_value *object)
 	f->state = WR_FEED_WATCHING;
 	f->due = 0;
 	f->status.live = true;
+	f->status.code = 0;
 	*f->status.error = '\0';
 	if (f->on.status)
 		f->on.status(f->arg, &f->status);

@@ -138,7 +138,8 @@ struct wr_kube_transfer_spec {
 	bool watch;   /* may be silent; ends at limit_ms */
 	bool collect; /* keep the body whatever the status is, up to max_bytes, and call no data() */
 	size_t max_bytes;
-	uint64_t limit_ms; /* of the whole transfer; 0: none */
+	uint64_t limit_ms;         /* of the whole transfer; 0: none */
+	void (*opened)(void *arg); /* the header of an answer 200 is there; or NULL */
 	/* bytes of an answer 200; anything but 0 stops the transfer */
 	int (*data)(void *arg, const char *bytes, size_t n);
 	void (*done)(void *arg, const struct wr_kube_result *result, const char *body, size_t size);

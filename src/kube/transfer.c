@@ -103,15 +103,17 @@ static size_t on_bytes(char *bytes, size_t one, size_t n, void *arg)
 	return t->stopped ? 0 : n;
 }
 
-/* Headers are not needed, only bounded: libcurl of Debian 12 bounds a line, not their number. */
+/* Their end is of interest, and their size: libcurl of Debian 12 bounds a line, not all of them. */
 static size_t on_header(char *bytes, size_t one, size_t n, void *arg)
 {
 	struct wr_kube_transfer *t = arg;
-	(void)bytes;
-	t->header_bytes += n * one;
+	n *= one;
+	t->header_bytes += n;
 	if (t->header_bytes > HEADER_BYTES)
 		t->stopped = -EMSGSIZE;
-	return t->stopped ? 0 : n * one;
+	else if (n == 2 && !memcmp(bytes, "\r\n", 2) && t->spec.opened && status_of(t) == 200)
+		t->spec.opened(t->spec.arg);
+	return t->stopped ? 0 : n;
 }
 
 static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)

@@ -77,8 +77,7 @@ class Model:
     def compact(self):
         with self.lock:
             self.version += 1
-            self.compacted = self.version
-            self.events = []
+            self.compacted = self.version  # watches that run have their events still
             self.snapshots = {}
 
     def of(self, objects, path, ns):
@@ -176,11 +175,15 @@ class Request:
 
 
 class Server:
+    running = []
+
     def __init__(self, model=None, tls=None, host='127.0.0.1'):
         self.model = model or Model()
+        Server.running.append(self)
         self.hook = None
         self.tls = tls
         self.requests = []
+        self.errors = []  # what the hook found wrong
         self.connections = set()
         self.stopped = False
         self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -200,7 +203,10 @@ class Server:
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
     def stop(self):
+        if self.stopped:
+            return
         self.stopped = True
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in it
         self.listener.close()
         self.cut()
         with self.model.lock:
@@ -237,6 +243,8 @@ class Server:
                     self.answer(request, conn)
         except (OSError, ValueError):
             pass
+        except Exception as e:  # a hook's own check: for the test to tell
+            self.errors.append(str(e))
         finally:
             self.connections.discard(conn)
             sock.close()
