@@ -8,75 +8,22 @@
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/cmd_lab.h"
+#include "cli/flow_print.h"
 #include "cli/load.h"
 #include "cli/writer.h"
-#include "input/input.h"
 #include "lab/lab.h"
 
 #define FOLLOW_MS 300
 
-struct printing {
-	struct wr_out *out;
-	struct wr_arena *arena; /* of one line */
-	bool json, denied_only;
-};
-
-static const char *text_of(const struct wr_value *v, const char *key)
-{
-	const struct wr_value *f = wr_value_get(v, key);
-	return f && (f->type == WR_STRING || f->type == WR_INT) ? f->text : "";
-}
-
-/* Two lines for people: the connection, and why. */
-static void print_line(struct printing *p, const struct wr_value *v)
-{
-	bool deny = !strcmp(text_of(v, "verdict"), "deny");
-	const struct wr_value *near = wr_value_get(v, "near_miss");
-	const char *time = text_of(v, "time"), *clock = strchr(time, 'T');
-	wr_out_printf(p->out, "%.12s  %s  %s%-5s%s  %s -> %s  %s %s%s\n", clock ? clock + 1 : time,
-		      text_of(v, "node"), wr_out_colour(p->out, deny ? WR_RED : WR_GREEN),
-		      text_of(v, "verdict"), wr_out_colour(p->out, WR_PLAIN), text_of(v, "from"),
-		      text_of(v, "to"), text_of(v, "protocol"), text_of(v, "port"),
-		      wr_value_get(v, "cut") ? "  (live connection cut)" : "");
-	wr_out_printf(p->out, "      %s%s%s", wr_out_colour(p->out, WR_DIM),
-		      text_of(v, "direction"), *text_of(v, "direction") ? ": " : "");
-	wr_out_text(p->out, text_of(v, "reason"));
-	if (*text_of(v, "file"))
-		wr_out_printf(p->out, " (%s:%s)", text_of(v, "file"), text_of(v, "line"));
-	if (near) {
-		wr_out_printf(p->out, "\n      near miss: %s rule %s at %s:%s: %s",
-			      text_of(near, "policy"), text_of(near, "rule"), text_of(near, "file"),
-			      text_of(near, "line"), text_of(near, "text"));
-		if (*text_of(near, "mend"))
-			wr_out_printf(p->out, "\n      to allow it: %s", text_of(near, "mend"));
-	}
-	wr_out_printf(p->out, "%s\n", wr_out_colour(p->out, WR_PLAIN));
-}
-
-static void on_line(void *ctx, const char *line)
-{
-	struct printing *p = ctx;
-	struct wr_value *v;
-	wr_arena_reset(p->arena);
-	if (wr_json_parse(p->arena, line, strlen(line), (struct wr_mark){0}, &v, NULL) < 0)
-		return; /* cut short by a full disk: the next line is whole again */
-	if (p->denied_only && strcmp(text_of(v, "verdict"), "deny"))
-		return;
-	if (p->json)
-		wr_out_printf(p->out, "%s\n", line);
-	else
-		print_line(p, v);
-}
-
 /* Takes what waits in the kernel, then prints the log from *next on. */
-static int turn(const char *name, uint64_t *next, struct printing *p, struct wr_diags *diags)
+static int turn(const char *name, uint64_t *next, struct wr_flow_printer *p, struct wr_diags *diags)
 {
 	struct wr_lab *lab = NULL;
 	int rc = wr_lab_open(name, diags, &lab);
 	if (!rc)
 		rc = wr_lab_flows_drain(lab, diags);
 	if (!rc)
-		rc = wr_lab_flows_read(name, next, on_line, p);
+		rc = wr_lab_flows_read(name, next, wr_flow_print, p);
 	wr_lab_close(lab);
 	wr_out_flush(p->out);
 	return rc;
@@ -84,7 +31,7 @@ static int turn(const char *name, uint64_t *next, struct printing *p, struct wr_
 
 static int run_flows(const struct wr_args *args)
 {
-	struct printing p = {
+	struct wr_flow_printer p = {
 		.out = wr_out_new(STDOUT_FILENO, WR_TABLE),
 		.arena = wr_arena_new(),
 		.json = wr_arg_choice(args, "output") == WR_JSON,

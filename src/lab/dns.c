@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "lab/buf.h"
+#include "base/buf.h"
 #include "lab/lab.h"
 #include "lab/run.h"
 

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/explain.h"
-#include "lab/buf.h"
+#include "datapath/flow.h"
+#include "base/buf.h"
 #include "lab/lab.h"
 #include "lab/netns.h"
 #include "lab/run.h"
@@ -32,169 +32,30 @@ struct drain {
 
 /* ---- one event ---- */
 
-static const char *side_name(struct drain *d, const struct wr_side *side, struct wr_arena *a)
+/* The names of addresses outside; nodes and pods have theirs in the world. */
+static const char *outside_name(void *ctx, const struct wr_ip *ip)
 {
-	const struct wr_world *w = d->lab->world;
-	char ip[WR_IP_TEXT];
-	if (side->pod != WR_NONE)
-		return wr_arena_printf(a, "%s/%s", w->pods[side->pod].ns, w->pods[side->pod].name);
-	wr_ip_format(&side->ip, ip);
-	for (size_t i = 0; i < d->lab->state->outside.n; i++)
-		if (wr_ip_equal(&d->lab->state->outside.items[i].ip, &side->ip) &&
-		    d->lab->state->outside.items[i].name)
-			return d->lab->state->outside.items[i].name;
-	if (side->node != WR_NONE)
-		return w->nodes[side->node].name;
-	return wr_arena_strdup(a, ip);
-}
-
-static void put_time(struct wr_buf *out, uint64_t monotonic_ns)
-{
-	struct timespec mono, real;
-	struct tm tm;
-	char text[32];
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	clock_gettime(CLOCK_REALTIME, &real);
-	int64_t ns = (int64_t)real.tv_sec * 1000000000 + real.tv_nsec -
-		     ((int64_t)mono.tv_sec * 1000000000 + mono.tv_nsec) + (int64_t)monotonic_ns;
-	time_t s = (time_t)(ns / 1000000000);
-	gmtime_r(&s, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	wr_buf_printf(out, "\"%s.%06uZ\"", text, (unsigned)(ns % 1000000000 / 1000));
-}
-
-static void put(struct wr_buf *out, const char *key, const char *text)
-{
-	if (!text)
-		return;
-	wr_buf_printf(out, ",\"%s\":", key);
-	wr_buf_json(out, text);
-}
-
-static const char *policy_name(const struct wr_world *w, uint32_t policy, struct wr_arena *a)
-{
-	const struct wr_policy *p = &w->policies[policy];
-	char title[WR_POLICY_TITLE];
-	return wr_arena_strdup(a, wr_policy_title(p, title));
-}
-
-/* The rule that decided, with its place. */
-static void put_rule(struct wr_buf *out, const struct wr_world *w, const struct wr_reason *r,
-		     struct wr_arena *a)
-{
-	put(out, "policy", policy_name(w, r->author.policy, a));
-	wr_buf_printf(out, ",\"rule\":%u", r->author.rule + 1);
-	put(out, "rule_name", w->policies[r->author.policy].rules[r->dir][r->author.rule].name);
-	put(out, "file", r->mark.file);
-	if (r->mark.line)
-		wr_buf_printf(out, ",\"line\":%u", r->mark.line);
-}
-
-/* Who isolates, and the rule that nearly allowed it. */
-static void put_isolation(struct wr_buf *out, const struct wr_world *w, const struct wr_reason *r,
-			  struct wr_arena *a)
-{
-	wr_buf_text(out, ",\"isolating\":[");
-	for (uint32_t i = 0; i < r->n_isolating; i++) {
-		wr_buf_text(out, i ? "," : "");
-		wr_buf_json(out, policy_name(w, r->isolating[i], a));
-	}
-	wr_buf_text(out, "]");
-	if (!r->n_misses)
-		return;
-	const struct wr_near_miss *m = &r->misses[0];
-	wr_buf_text(out, ",\"near_miss\":{\"policy\":");
-	wr_buf_json(out, policy_name(w, m->policy, a));
-	wr_buf_printf(out, ",\"rule\":%u", m->rule + 1);
-	put(out, "file", m->mark.file);
-	if (m->mark.line)
-		wr_buf_printf(out, ",\"line\":%u", m->mark.line);
-	put(out, "text", m->text);
-	put(out, "mend", m->mend);
-	wr_buf_text(out, "}");
-}
-
-static const char *const reasons[] = {
-	[WEIR_R_POLICY] = NULL,
-	[WEIR_R_INVALID] = "invalid packet: conntrack has no entry for it",
-	[WEIR_R_UNTRACKED] = "untracked packet: conntrack was told not to look",
-	[WEIR_R_PICKUP] = "middle of a connection whose beginning was not seen",
-	[WEIR_R_UNKNOWN_POD] = "an address of the node's pod range that no pod has",
-	[WEIR_R_NO_IMAGE] = "nothing is loaded: fails closed",
-};
-
-/*
- * The direction whose reason is told: the one that denied (a hairpin's event
- * does not know which), else the one that a rule allowed. Of an allowed event
- * the ingress may be denied all the same: by the destination's node.
- */
-static enum wr_direction told_direction(const struct weir_event *e, const struct wr_reason why[2])
-{
-	if (!e->allow)
-		return e->denied_by == WEIR_EGRESS || why[WR_INGRESS].allow ? WR_EGRESS
-									    : WR_INGRESS;
-	return why[WR_INGRESS].allow && why[WR_INGRESS].author.kind == WR_BY_RULE ? WR_INGRESS
-										  : WR_EGRESS;
-}
-
-static void put_reason(struct drain *d, const struct weir_event *e, const struct wr_side *src,
-		       const struct wr_side *dst, struct wr_arena *a)
-{
-	struct wr_reason why[2];
-	const char *fixed = e->reason < sizeof(reasons) / sizeof(reasons[0]) ? reasons[e->reason]
-									     : NULL;
-	if (fixed || e->generation != d->lab->state->generation[d->node]) {
-		put(d->out, "reason",
-		    fixed ? fixed : "judged by an earlier generation of policies");
-		return;
-	}
-	if (wr_explain(d->lab->program, src, dst, e->proto, e->dport, a, why) < 0) {
-		d->failed = true;
-		return;
-	}
-	enum wr_direction dir = told_direction(e, why);
-	const struct wr_reason *r = &why[dir];
-	put(d->out, "direction", dir == WR_EGRESS ? "egress" : "ingress");
-	put(d->out, "reason", r->text);
-	if (r->author.kind == WR_BY_RULE)
-		put_rule(d->out, d->lab->world, r, a);
-	else if (r->author.kind == WR_BY_ISOLATION)
-		put_isolation(d->out, d->lab->world, r, a);
+	const struct wr_lab_state *s = ((struct drain *)ctx)->lab->state;
+	for (size_t i = 0; i < s->outside.n; i++)
+		if (wr_ip_equal(&s->outside.items[i].ip, ip) && s->outside.items[i].name)
+			return s->outside.items[i].name;
+	return NULL;
 }
 
 static void write_event(void *ctx, const struct weir_event *e)
 {
 	struct drain *d = ctx;
-	struct wr_arena *a = wr_arena_new();
-	struct wr_ip ips[2] = {{.family = e->family}, {.family = e->family}};
-	struct wr_side sides[2];
-	if (!a) {
-		d->failed = true;
-		return;
-	}
-	memcpy(ips[0].b, e->src, sizeof(ips[0].b));
-	memcpy(ips[1].b, e->dst, sizeof(ips[1].b));
-	for (int i = 0; i < 2; i++)
-		wr_side_ip(d->lab->program, &ips[i], &sides[i]);
-	/* what a pod sends to its own address never leaves it: this came back by a Service */
-	sides[1].by_service = true;
-	char ip[WR_IP_TEXT];
-	wr_buf_text(d->out, "{\"time\":");
-	put_time(d->out, e->time_ns);
-	wr_buf_printf(d->out, ",\"node\":\"node-%u\"", d->node + 1);
-	put(d->out, "from", side_name(d, &sides[0], a));
-	put(d->out, "from_ip", wr_ip_format(&ips[0], ip));
-	put(d->out, "to", side_name(d, &sides[1], a));
-	put(d->out, "to_ip", wr_ip_format(&ips[1], ip));
-	put(d->out, "protocol", wr_proto_name(e->proto));
-	if (wr_proto_has_ports(e->proto))
-		wr_buf_printf(d->out, ",\"port\":%u", e->dport);
-	put(d->out, "verdict", e->allow ? "allow" : "deny");
-	if (e->rejudged)
-		wr_buf_text(d->out, ",\"cut\":true");
-	put_reason(d, e, &sides[0], &sides[1], a);
-	wr_buf_text(d->out, "}\n");
-	wr_arena_free(a);
+	char node[32];
+	snprintf(node, sizeof(node), "node-%u", d->node + 1);
+	struct wr_flow_context context = {
+		.program = d->lab->program,
+		.generation = d->lab->state->generation[d->node],
+		.node = node,
+		.outside_name = outside_name,
+		.ctx = d,
+	};
+	d->failed |= wr_flow_write(&context, e, d->out) < 0;
+	wr_buf_text(d->out, "\n");
 }
 
 /* ---- draining ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What the lab's own files share. */
-#include "lab/buf.h"
+#include "base/buf.h"
 #include "lab/lab.h"
 #include "lab/netns.h"
 #include "lab/run.h"

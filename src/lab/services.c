@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lab/buf.h"
+#include "base/buf.h"
 #include "lab/lab.h"
 #include "lab/run.h"
 

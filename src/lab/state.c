@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "input/input.h"
-#include "lab/buf.h"
+#include "base/buf.h"
 #include "lab/run.h"
 
 #define VERSION 1

@@ -24,7 +24,7 @@
 #include "datapath/datapath.h"
 #include "datapath/nft.h"
 #include "input/input.h"
-#include "lab/buf.h"
+#include "base/buf.h"
 #include "lab/netns.h"
 #include "lab/run.h"
 

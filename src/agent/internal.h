@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the agent's files share.
+ *
+ *	source_kube.c	the API's objects, from stores that follow it
+ *	source_files.c	a folder's, read whole when something in it changes
+ *	sync.c		a snapshot of the source to a program in force
+ *	events.c	what the kernel tells of connections: flow log and followers
+ *	report.c	what the agent says of itself: status, readiness, metrics
+ *	http.c		/healthz, /readyz, /metrics
+ *	control.c	the socket for weir status and weir flows
+ *	agent.c		the loop, the lock, the signals
+ */
+#include <uv.h>
+
+#include "agent/agent.h"
+#include "api/decode.h"
+#include "base/buf.h"
+#include "base/vec.h"
+#include "datapath/datapath.h"
+
+struct agent;
+
+/* ---- sources ---- */
+
+/* All objects of a source at one time, with what keeps them alive. */
+struct snapshot {
+	struct wr_objects objects;
+	void *keep;
+	void (*release)(void *keep);
+};
+
+void snapshot_free(struct snapshot *s);
+
+struct source {
+	/* Whether all of it has been read once; before that there is nothing to enforce. */
+	bool (*synced)(void *self);
+	/* 0, or negative errno with errors in diags: nothing changes. */
+	int (*snapshot)(void *self, struct snapshot *out, struct wr_diags *diags);
+	/* Its part of the status, as JSON members with a comma before each. */
+	void (*describe)(void *self, struct wr_buf *out);
+	/* Its metrics. */
+	void (*metrics)(void *self, struct wr_buf *out);
+	/* What keeps it from being trusted, in words, or NULL. */
+	const char *(*trouble)(void *self);
+	void (*stop)(void *self);
+};
+
+/* They call agent_changed() when something has changed. */
+int source_kube_new(struct agent *a, const struct source **out, void **self,
+		    struct wr_diags *diags);
+int source_files_new(struct agent *a, const struct source **out, void **self,
+		     struct wr_diags *diags);
+
+/* ---- the agent ---- */
+
+#define HISTOGRAM_BUCKETS 12
+struct histogram {
+	uint64_t buckets[HISTOGRAM_BUCKETS + 1], count; /* the last: more than all bounds */
+	double sum;
+};
+
+/* What is in force, and what it was made of. */
+struct enforced {
+	struct snapshot snapshot;
+	struct wr_world *world;
+	struct wr_program *program;
+	uint32_t generation;
+	double since;   /* wall-clock seconds */
+	double took_ms; /* from the first change to its being in force */
+};
+
+struct agent {
+	const struct wr_agent_opts *opts;
+	uv_loop_t loop;
+	uv_timer_t sync_timer, check_timer;
+	uv_signal_t sigterm, sigint;
+	bool stopping;
+	int rc;
+
+	const struct source *source;
+	void *source_self;
+
+	/* sync.c */
+	struct wr_datapath *dp;
+	struct wr_cidr *pod_cidrs; /* that the datapath was opened with */
+	uint32_t n_pod_cidrs;
+	struct enforced now;
+	bool dirty;        /* something has changed that is not in force */
+	uint64_t dirty_ns; /* since when (monotonic) */
+	char problem[512]; /* why the last try failed, or "" */
+	uint32_t failures; /* in a row */
+	struct histogram sync_seconds;
+	uint64_t syncs, sync_errors, repairs;
+
+	/* events.c */
+	uv_poll_t *events; /* of the datapath that is open, or NULL */
+	uint64_t flow_second;
+	uint32_t flows_in_second;
+	uint64_t flows_seen, flows_limited;
+	WR_VEC(char *) recent; /* the last lines, oldest first */
+
+	/* http.c and control.c */
+	uv_tcp_t http;
+	uv_pipe_t control;
+	WR_VEC(struct client *) followers;
+};
+
+void agent_log(struct agent *a, enum wr_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The first errors of diags, one log line each. */
+void agent_log_diags(struct agent *a, const struct wr_diags *diags);
+/* Something has changed: a new program soon. */
+void agent_changed(struct agent *a);
+
+/* sync.c */
+void sync_now(struct agent *a);
+void sync_check(struct agent *a); /* whether what is loaded is still as it was left */
+void sync_free(struct agent *a);
+
+/* events.c */
+int events_start(struct agent *a); /* after the datapath was opened */
+void events_stop(struct agent *a);
+void events_free(struct agent *a);
+
+/* report.c */
+bool report_ready(struct agent *a, struct wr_buf *why);
+void report_status(struct agent *a, struct wr_buf *out);
+void report_metrics(struct agent *a, struct wr_buf *out);
+void histogram_add(struct histogram *h, double seconds);
+
+/* http.c */
+int http_start(struct agent *a, struct wr_diags *diags);
+void http_end(uv_handle_t *connection);
+
+/* control.c */
+int control_start(struct agent *a, struct wr_diags *diags);
+void control_end(uv_handle_t *connection);
+void control_flow(struct agent *a, const char *line); /* to all who follow */

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Report: what the agent says of itself. Ready means that everything that the
+ * source has said is in force in the kernel; status says since when; metrics
+ * are in the text format of Prometheus, version 0.0.4.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/internal.h"
+
+static const double bounds[HISTOGRAM_BUCKETS] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+						 0.1,   0.25,   0.5,   1,    2.5,   10};
+
+void histogram_add(struct histogram *h, double seconds)
+{
+	size_t i = 0;
+	while (i < HISTOGRAM_BUCKETS && seconds > bounds[i])
+		i++;
+	h->buckets[i]++;
+	h->count++;
+	h->sum += seconds;
+}
+
+bool report_ready(struct agent *a, struct wr_buf *why)
+{
+	struct wr_image_stats stats = {0};
+	const char *trouble = a->source->trouble(a->source_self);
+	struct wr_diags *diags = wr_diags_new();
+	bool loaded = a->dp && diags && !wr_datapath_stats(a->opts->pin_dir, diags, &stats);
+	wr_diags_free(diags);
+	const char *text = !a->source->synced(a->source_self)
+				   ? "the source has not been read whole yet"
+			   : *a->problem           ? a->problem
+			   : !a->now.program       ? "nothing has been put in force yet"
+			   : a->dirty              ? "a change is on its way into the kernel"
+			   : !loaded               ? "what is loaded in the kernel cannot be read"
+			   : stats.links != 6      ? "not all hooks are attached"
+			   : !stats.conntrack_kept ? "nothing keeps conntrack on"
+						   : trouble;
+	if (text && why)
+		wr_buf_text(why, text);
+	return !text;
+}
+
+static void put_time(struct wr_buf *out, double t)
+{
+	char text[32];
+	struct tm tm;
+	time_t s = (time_t)t;
+	gmtime_r(&s, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	wr_buf_json(out, text);
+}
+
+static void put_policies(struct agent *a, struct wr_buf *out)
+{
+	const struct wr_world *w = a->now.world;
+	wr_buf_text(out, ",\"policies\":[");
+	for (uint32_t i = 0; w && i < w->n_policies; i++) {
+		const struct wr_policy *p = &w->policies[i];
+		char title[WR_POLICY_TITLE];
+		wr_buf_text(out, i ? ",{\"policy\":" : "{\"policy\":");
+		wr_buf_json(out, wr_policy_title(p, title));
+		wr_buf_text(out, ",\"kind\":");
+		wr_buf_json(out, wr_kind_name(p->object->kind));
+		wr_buf_text(out, "}");
+	}
+	wr_buf_text(out, "]");
+}
+
+void report_status(struct agent *a, struct wr_buf *out)
+{
+	WR_CLEANUP(buf)
+	struct wr_buf why = {0};
+	bool ready = report_ready(a, &why);
+	wr_buf_text(out, "{\"node\":");
+	wr_buf_json(out, a->opts->node);
+	wr_buf_printf(out, ",\"pid\":%d,\"ready\":%s,\"reason\":", (int)getpid(),
+		      ready ? "true" : "false");
+	wr_buf_json(out, ready ? NULL : why.data);
+	a->source->describe(a->source_self, out);
+	if (a->now.program) {
+		wr_buf_printf(out, ",\"generation\":%u,\"since\":", a->now.generation);
+		put_time(out, a->now.since);
+		wr_buf_printf(out, ",\"tookMilliseconds\":%.3f,\"pods\":%u,\"namespaces\":%u",
+			      a->now.took_ms, a->now.world->n_pods, a->now.world->n_namespaces);
+		put_policies(a, out);
+	}
+	wr_buf_text(out, "}");
+}
+
+/* ---- metrics ---- */
+
+static void gauge(struct wr_buf *out, const char *name, const char *help, double value)
+{
+	wr_buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %.17g\n", name, help, name, name,
+		      value);
+}
+
+static void counter(struct wr_buf *out, const char *name, const char *help, uint64_t value)
+{
+	wr_buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", name, help, name, name,
+		      (unsigned long long)value);
+}
+
+static void histogram(struct wr_buf *out, const char *name, const char *help,
+		      const struct histogram *h)
+{
+	uint64_t below = 0;
+	wr_buf_printf(out, "# HELP %s %s\n# TYPE %s histogram\n", name, help, name);
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		below += h->buckets[i];
+		wr_buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, bounds[i],
+			      (unsigned long long)below);
+	}
+	wr_buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9f\n%s_count %llu\n", name,
+		      (unsigned long long)h->count, name, h->sum, name,
+		      (unsigned long long)h->count);
+}
+
+static void put_escaped(struct wr_buf *out, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '\\' || *s == '"')
+			wr_buf_bytes(out, "\\", 1);
+		wr_buf_bytes(out, *s == '\n' ? " " : s, 1);
+	}
+}
+
+/* New connections by the rule or the policies that judged them. */
+static void policy_counters(struct agent *a, struct wr_buf *out)
+{
+	uint32_t n = wr_program_n_authors(a->now.program);
+	uint64_t *counts = calloc(n + 1, sizeof(*counts));
+	wr_buf_text(out, "# HELP weir_rule_connections_total New connections by the rule that "
+			 "judged them, of the generation in force.\n"
+			 "# TYPE weir_rule_connections_total counter\n");
+	if (counts && wr_datapath_author_counts(a->opts->pin_dir, counts, n) == 0)
+		for (uint32_t i = 0; i < n; i++) {
+			const struct wr_author *by = wr_program_author(a->now.program, i);
+			char title[WR_POLICY_TITLE];
+			if (by->kind != WR_BY_RULE || !counts[i])
+				continue;
+			const struct wr_policy *p = &a->now.world->policies[by->policy];
+			const struct wr_rule *r = &p->rules[by->dir][by->rule];
+			wr_buf_text(out, "weir_rule_connections_total{policy=\"");
+			put_escaped(out, wr_policy_title(p, title));
+			wr_buf_printf(out, "\",direction=\"%s\",rule=\"%u\",verdict=\"%s\"} %llu\n",
+				      by->dir == WR_EGRESS ? "egress" : "ingress", by->rule + 1,
+				      r->action == WR_DENY ? "deny" : "allow",
+				      (unsigned long long)counts[i]);
+		}
+	free(counts);
+}
+
+static void datapath_metrics(struct agent *a, struct wr_buf *out)
+{
+	static const struct {
+		enum weir_counter counter;
+		const char *outcome;
+	} outcomes[] = {
+		{WEIR_C_ESTABLISHED, "established"},
+		{WEIR_C_ALLOWED, "allowed"},
+		{WEIR_C_DENIED, "denied"},
+		{WEIR_C_UNRESTRICTED, "unrestricted"},
+		{WEIR_C_NODE, "node"},
+		{WEIR_C_SELF, "self"},
+		{WEIR_C_NEIGHBOUR, "neighbour"},
+		{WEIR_C_NO_CT_PASS, "no_conntrack_passed"},
+		{WEIR_C_REJUDGED, "rejudged"},
+		{WEIR_C_NO_CT_DROP, "no_conntrack_dropped"},
+	};
+	struct wr_image_stats s = {0};
+	struct wr_diags *diags = wr_diags_new();
+	int rc = diags ? wr_datapath_stats(a->opts->pin_dir, diags, &s) : -1;
+	wr_diags_free(diags);
+	gauge(out, "weir_datapath_loaded", "1 when the datapath can be read.", rc == 0);
+	if (rc)
+		return;
+	wr_buf_text(out, "# HELP weir_packets_total Packets by what became of them.\n"
+			 "# TYPE weir_packets_total counter\n");
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
+		wr_buf_printf(out, "weir_packets_total{outcome=\"%s\"} %llu\n", outcomes[i].outcome,
+			      (unsigned long long)s.counters[outcomes[i].counter]);
+	counter(out, "weir_events_lost_total", "Events for which the ring had no room.",
+		s.counters[WEIR_C_EVENTS_LOST]);
+	counter(out, "weir_events_limited_total", "Events over the kernel's bound.",
+		s.counters[WEIR_C_EVENTS_LIMITED]);
+	gauge(out, "weir_hooks_attached", "Hooks that are attached, of 6.", s.links);
+	gauge(out, "weir_addresses", "Addresses in the kernel.", s.addresses);
+	gauge(out, "weir_prefixes", "Prefixes in the kernel.", s.prefixes);
+	gauge(out, "weir_classes", "Classes of peers in the kernel.", s.classes);
+	gauge(out, "weir_cells_used", "Cells of rows and port sets in use.", (double)s.cells);
+	gauge(out, "weir_cells_capacity", "Cells of rows and port sets there are.",
+	      (double)s.capacity);
+	gauge(out, "weir_map_bytes", "Memory of the kernel's maps.", (double)s.memory);
+}
+
+static double resident_bytes(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%*u %lu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+void report_metrics(struct agent *a, struct wr_buf *out)
+{
+	const struct wr_world *w = a->now.world;
+	gauge(out, "weir_ready", "1 when all that the source has said is in force.",
+	      report_ready(a, NULL));
+	gauge(out, "weir_generation", "Generation of policies in force.", a->now.generation);
+	gauge(out, "weir_policies", "Policies in force.", w ? w->n_policies : 0);
+	gauge(out, "weir_pods", "Pods known.", w ? w->n_pods : 0);
+	gauge(out, "weir_namespaces", "Namespaces known.", w ? w->n_namespaces : 0);
+	histogram(out, "weir_sync_duration_seconds",
+		  "From the first change that is seen until it is in force.", &a->sync_seconds);
+	counter(out, "weir_syncs_total", "Programs put in force.", a->syncs);
+	counter(out, "weir_sync_errors_total", "Programs that could not be.", a->sync_errors);
+	counter(out, "weir_repairs_total", "Times that hooks or tables had to be set up again.",
+		a->repairs);
+	counter(out, "weir_flows_total", "Events read.", a->flows_seen);
+	counter(out, "weir_flow_log_limited_total", "Lines over the flow log's bound.",
+		a->flows_limited);
+	gauge(out, "process_resident_memory_bytes", "Resident memory.", resident_bytes());
+	a->source->metrics(a->source_self, out);
+	datapath_metrics(a, out);
+	if (a->now.program)
+		policy_counters(a, out);
+}

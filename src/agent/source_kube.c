@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Kubernetes API as a source: a store for each kind that decides verdicts.
+ * Workloads and Services do not: what enforces knows pods by their addresses.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/internal.h"
+
+static const enum wr_kind kinds[] = {
+	WR_KIND_NAMESPACE,
+	WR_KIND_NODE,
+	WR_KIND_POD,
+	WR_KIND_NETWORKPOLICY,
+	WR_KIND_CLUSTERNETWORKPOLICY,
+	WR_KIND_ADMINNETWORKPOLICY,
+	WR_KIND_BASELINEADMINNETWORKPOLICY,
+};
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+struct kube_source {
+	struct agent *agent;
+	struct wr_kube_config *config;
+	struct wr_kube *kube;
+	struct wr_kube_store *stores[N_KINDS];
+	bool was_live[N_KINDS];
+	uv_poll_t poll;
+	bool polling, synced_before;
+	char trouble[600];
+};
+
+/* ---- what the stores tell ---- */
+
+static void on_item(void *arg, const struct wr_kube_item *item)
+{
+	struct kube_source *s = arg;
+	if (item->problem)
+		agent_log(s->agent, WR_LOG_WARNING, "%s%s%s: %s; what was read of it before stays",
+			  item->ns ? item->ns : "", item->ns ? "/" : "", item->name, item->problem);
+	agent_changed(s->agent);
+}
+
+static void on_changed(void *arg, const struct wr_kube_item *before,
+		       const struct wr_kube_item *item)
+{
+	(void)before;
+	on_item(arg, item);
+}
+
+static void on_deleted(void *arg, const struct wr_kube_item *before)
+{
+	struct kube_source *s = arg;
+	(void)before;
+	agent_changed(s->agent);
+}
+
+static void on_synced(void *arg)
+{
+	struct kube_source *s = arg;
+	agent_changed(s->agent);
+}
+
+/* A kind that came or went changes what is there; what fails is told once. */
+static void on_status(void *arg, const struct wr_kube_status *status)
+{
+	struct kube_source *s = arg;
+	if (*status->error)
+		agent_log(s->agent, WR_LOG_WARNING, "the API server: %s", status->error);
+	agent_changed(s->agent);
+}
+
+static const struct wr_kube_store_handlers handlers = {
+	.added = on_item,
+	.changed = on_changed,
+	.deleted = on_deleted,
+	.synced = on_synced,
+	.status = on_status,
+};
+
+/* ---- a source ---- */
+
+static bool is_synced(void *self)
+{
+	struct kube_source *s = self;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		const struct wr_kube_status *status = wr_kube_store_status(s->stores[i]);
+		if (!status->synced && !status->absent)
+			return false;
+	}
+	return true;
+}
+
+struct kept {
+	const struct wr_kube_item **items;
+	size_t n;
+};
+
+static void release(void *keep)
+{
+	struct kept *k = keep;
+	for (size_t i = 0; i < k->n; i++)
+		wr_kube_item_unref(k->items[i]);
+	free(k->items);
+	free(k);
+}
+
+/* A reader's copy of pointers; the objects are immutable and counted. */
+static int take(struct kube_source *s, struct snapshot *out)
+{
+	struct kept *k = calloc(1, sizeof(*k));
+	size_t most = 1;
+	for (size_t i = 0; i < N_KINDS; i++)
+		most += wr_kube_store_count(s->stores[i]);
+	if (!k)
+		return -ENOMEM;
+	*out = (struct snapshot){.keep = k, .release = release};
+	k->items = calloc(most, sizeof(*k->items) + sizeof(struct wr_object *));
+	if (!k->items)
+		return -ENOMEM;
+	out->objects.items = (struct wr_object **)(void *)(k->items + most);
+	for (size_t i = 0; i < N_KINDS; i++) {
+		const struct wr_kube_item *item;
+		for (size_t at = 0; (item = wr_kube_store_next(s->stores[i], &at));) {
+			union {
+				const struct wr_object *in;
+				struct wr_object *out;
+			} object = {.in = item->object};
+			if (!item->object)
+				continue;
+			k->items[k->n++] = wr_kube_item_ref(item);
+			out->objects.items[out->objects.n++] = object.out;
+		}
+	}
+	return 0;
+}
+
+static int snapshot(void *self, struct snapshot *out, struct wr_diags *diags)
+{
+	(void)diags;
+	int rc = take(self, out);
+	if (rc)
+		snapshot_free(out);
+	return rc;
+}
+
+static void describe(void *self, struct wr_buf *out)
+{
+	struct kube_source *s = self;
+	wr_buf_text(out, ",\"server\":");
+	wr_buf_json(out, wr_kube_config_server(s->config));
+	wr_buf_text(out, ",\"kinds\":[");
+	for (size_t i = 0; i < N_KINDS; i++) {
+		const struct wr_kube_status *st = wr_kube_store_status(s->stores[i]);
+		wr_buf_printf(out,
+			      "%s{\"kind\":\"%s\",\"objects\":%zu,\"synced\":%s,\"live\":%s,"
+			      "\"installed\":%s,\"error\":",
+			      i ? "," : "", wr_kind_name(kinds[i]),
+			      wr_kube_store_count(s->stores[i]), st->synced ? "true" : "false",
+			      st->live ? "true" : "false", st->absent ? "false" : "true");
+		wr_buf_json(out, *st->error ? st->error : NULL);
+		wr_buf_text(out, "}");
+	}
+	wr_buf_text(out, "]");
+}
+
+static void metric(struct kube_source *s, struct wr_buf *out, const char *name, const char *help,
+		   const char *type, uint64_t (*value)(const struct wr_kube_status *))
+{
+	wr_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	for (size_t i = 0; i < N_KINDS; i++)
+		wr_buf_printf(out, "%s{kind=\"%s\"} %llu\n", name, wr_kind_name(kinds[i]),
+			      (unsigned long long)value(wr_kube_store_status(s->stores[i])));
+}
+
+static uint64_t objects_of(const struct wr_kube_status *s)
+{
+	return s->objects;
+}
+
+static uint64_t events_of(const struct wr_kube_status *s)
+{
+	return s->events;
+}
+
+static uint64_t watches_of(const struct wr_kube_status *s)
+{
+	return s->watches;
+}
+
+static uint64_t lists_of(const struct wr_kube_status *s)
+{
+	return s->lists;
+}
+
+static uint64_t failures_of(const struct wr_kube_status *s)
+{
+	return s->failures;
+}
+
+static uint64_t live_of(const struct wr_kube_status *s)
+{
+	return s->live;
+}
+
+static void metrics(void *self, struct wr_buf *out)
+{
+	metric(self, out, "weir_api_objects", "Objects of a kind that the agent knows.", "gauge",
+	       objects_of);
+	metric(self, out, "weir_api_events_total", "Events that watches brought.", "counter",
+	       events_of);
+	metric(self, out, "weir_api_lists_total", "Lists that were begun.", "counter", lists_of);
+	metric(self, out, "weir_api_watches_total", "Watches that were begun.", "counter",
+	       watches_of);
+	metric(self, out, "weir_api_failures_total", "Requests that failed.", "counter",
+	       failures_of);
+	metric(self, out, "weir_api_watch_live", "1 while a watch of the kind runs.", "gauge",
+	       live_of);
+}
+
+/* A policy that cannot be read, and was never: nobody enforces it. */
+static const char *trouble(void *self)
+{
+	struct kube_source *s = self;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		const struct wr_kube_item *item;
+		for (size_t at = 0; wr_kind_is_policy(kinds[i]) &&
+				    (item = wr_kube_store_next(s->stores[i], &at));) {
+			if (!item->problem)
+				continue;
+			snprintf(s->trouble, sizeof(s->trouble), "%s %s%s%s cannot be read: %s",
+				 wr_kind_name(kinds[i]), item->ns ? item->ns : "",
+				 item->ns ? "/" : "", item->name, item->problem);
+			return s->trouble;
+		}
+	}
+	return NULL;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct kube_source *s = handle->data;
+	wr_kube_free(s->kube);
+	wr_kube_config_free(s->config);
+	free(s);
+}
+
+static void stop(void *self)
+{
+	struct kube_source *s = self;
+	uv_poll_stop(&s->poll);
+	uv_close((uv_handle_t *)&s->poll, on_closed);
+}
+
+static const struct source source = {
+	.synced = is_synced,
+	.snapshot = snapshot,
+	.describe = describe,
+	.metrics = metrics,
+	.trouble = trouble,
+	.stop = stop,
+};
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct kube_source *s = poll->data;
+	(void)events;
+	int rc = status ? status : wr_kube_run(s->kube);
+	if (rc)
+		agent_log(s->agent, WR_LOG_ERROR, "the API client: %s", strerror(-rc));
+}
+
+static int start(struct kube_source *s, struct wr_diags *diags)
+{
+	int rc = wr_kube_config_load(s->agent->opts->kube, diags, &s->config);
+	if (!rc)
+		rc = wr_kube_new(s->config, NULL, &s->kube);
+	for (size_t i = 0; i < N_KINDS && !rc; i++)
+		rc = wr_kube_store_new(s->kube, kinds[i], NULL, &handlers, s, &s->stores[i]);
+	if (!rc)
+		rc = uv_poll_init(&s->agent->loop, &s->poll, wr_kube_fd(s->kube));
+	if (rc)
+		return rc;
+	s->poll.data = s;
+	return uv_poll_start(&s->poll, UV_READABLE, on_readable);
+}
+
+int source_kube_new(struct agent *a, const struct source **out, void **self, struct wr_diags *diags)
+{
+	struct kube_source *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->agent = a;
+	int rc = start(s, diags);
+	if (rc) {
+		wr_kube_free(s->kube);
+		wr_kube_config_free(s->config);
+		free(s);
+		return rc;
+	}
+	*out = &source;
+	*self = s;
+	return 0;
+}
