@@ -21,7 +21,7 @@ import subprocess
 import sys
 
 # The rooms from the ground up: a folder includes itself and those before it.
-ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint', 'expect', 'bpf', 'datapath', 'kube', 'lab', 'cli']
+ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint', 'expect', 'bpf', 'datapath', 'kube', 'lab', 'agent', 'cli']
 
 # Libraries and the only rooms that may include them.
 LIBRARIES = [
@@ -30,6 +30,7 @@ LIBRARIES = [
     (r'(linux/bpf|bpf/bpf_\w+)\.h', ['bpf', 'datapath']),
     (r'nftables/.*|libmnl/.*', ['datapath', 'lab']),
     (r'curl/.*', ['kube']),
+    (r'uv\.h', ['agent']),
     (r'cmocka\.h', []),
 ]
 

@@ -23,6 +23,7 @@ build	cmd:ninja	ninja-build
 build	cmd:clang	clang
 build	pc:yaml-0.1	libyaml-dev
 build	pc:libcurl	libcurl4-openssl-dev
+build	pc:libuv	libuv1-dev
 build	pc:libbpf	libbpf-dev
 build	pc:libmnl	libmnl-dev
 build	pc:libnftables	libnftables-dev

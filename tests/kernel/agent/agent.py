@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The node agent with packets: agent.py WEIR
+
+A lab without policies is the network; `weir agent` runs in its node's network
+namespace and enforces what a folder, and then an API server of the test's own,
+says. Every verdict is a connection that was tried.
+"""
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'kube'))
+from server import Model, Server  # noqa: E402 (the path is known only here)
+
+WEIR = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build/weir')
+LAB = 'tagent%d' % (os.getpid() % 100000)
+NETNS = f'/run/netns/weir-{LAB}-node-1'
+HTTP = 'http://127.0.0.1:9464'
+CLONE_NEWNET = 0x40000000
+failed = 0
+
+CLUSTER = '''
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: c, ports: [{containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+spec: {containers: [{name: c, ports: [{containerPort: 80}]}]}
+'''
+DENY = {'apiVersion': 'networking.k8s.io/v1', 'kind': 'NetworkPolicy',
+        'metadata': {'name': 'deny', 'namespace': 'shop'},
+        'spec': {'podSelector': {'matchLabels': {'app': 'db'}}, 'policyTypes': ['Ingress']}}
+ADMIN = {'apiVersion': 'policy.networking.k8s.io/v1alpha2', 'kind': 'ClusterNetworkPolicy',
+         'metadata': {'name': 'no-db'},
+         'spec': {'tier': 'Admin', 'priority': 1, 'subject': {'namespaces': {}},
+                  'ingress': [{'name': 'nobody', 'action': 'Deny', 'from': [{'namespaces': {}}]}]}}
+POLICIES = '/apis/networking.k8s.io/v1/networkpolicies'
+CLUSTER_POLICIES = '/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies'
+
+
+def result(name, ok, why=''):
+    global failed
+    failed += not ok
+    print(f'ok {name}' if ok else f'FAIL {name}: {why}', flush=True)
+
+
+def weir(*args, timeout=60):
+    p = subprocess.run([WEIR, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       timeout=timeout, check=False)
+    return p.returncode, p.stdout.decode(), p.stderr.decode()
+
+
+def in_node(fn):
+    """What fn returns, run by a thread in the node's network namespace."""
+    box = {}
+
+    def run():
+        with open(NETNS, encoding='ascii') as f:
+            if ctypes.CDLL(None, use_errno=True).setns(f.fileno(), CLONE_NEWNET):
+                box['error'] = OSError(ctypes.get_errno(), 'setns')
+                return
+        try:
+            box['value'] = fn()
+        except Exception as e:  # handed to the caller
+            box['error'] = e
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if 'error' in box:
+        raise box['error']
+    return box['value']
+
+
+def get(path):
+    """(status, text) of the agent's HTTP; (0, '') when nobody listens."""
+    def ask():
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(HTTP + path, timeout=5) as r:
+                return r.status, r.read().decode()
+        except urllib.error.HTTPError as e:
+            return e.code, e.read().decode()
+        except OSError:
+            return 0, ''
+    return in_node(ask)
+
+
+def wait(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return condition()
+
+
+def connects():
+    """Whether shop/web reaches shop/db, by a connection that is tried."""
+    _, out, _ = weir('lab', 'probe', '--name', LAB, '--from', 'shop/web', '--to', 'shop/db',
+                     '--port', '80', '-o', 'json')
+    return json.loads(out)['observed'] == 'allow'
+
+
+class Agent:
+    def __init__(self, folder):
+        self.folder = folder
+        self.pins = f'/run/weir/lab/{LAB}/bpf/agent'
+        self.run_dir = os.path.join(folder, 'run')
+        self.log = os.path.join(folder, 'agent.log')
+        self.flows = os.path.join(folder, 'flows.jsonl')
+        self.process = None
+
+    def args(self, *more):
+        return ['nsenter', f'--net={NETNS}', WEIR, 'agent', '--node-name', 'node-1', '--pin-dir',
+                self.pins, '--run-dir', self.run_dir, *more]
+
+    def start(self, *source):
+        with open(self.log, 'a', encoding='utf-8') as log, \
+                open(self.flows, 'a', encoding='utf-8') as flows:
+            self.process = subprocess.Popen(
+                self.args('--listen', '127.0.0.1:9464', '--flow-log', 'denied', *source),
+                stdout=flows, stderr=log)
+
+    def stop(self, number):
+        self.process.send_signal(number)
+        return self.process.wait(timeout=20)
+
+    def status(self, *more):
+        return weir('status', '--run-dir', self.run_dir, *more)
+
+    def ready(self):
+        return get('/readyz')[0] == 200
+
+    def text(self):
+        with open(self.log, encoding='utf-8') as f:
+            return f.read()
+
+
+def lab_objects(what):
+    _, out, _ = weir('lab', 'get', what, '--name', LAB, '-o', 'json')
+    return json.loads(out)['items']
+
+
+def write(path, objects):
+    temporary = path + '.new'
+    with open(temporary, 'w', encoding='utf-8') as f:
+        json.dump({'apiVersion': 'v1', 'kind': 'List', 'items': objects}, f)
+    os.rename(temporary, path)
+
+
+def with_folder(agent, folder):
+    manifests = os.path.join(folder, 'manifests')
+    os.mkdir(manifests)
+    policies = os.path.join(manifests, 'policies.json')
+    write(os.path.join(manifests, 'cluster.json'), lab_objects('pods') + lab_objects('nodes'))
+    agent.start('--manifests', manifests)
+    result('folder/ready', wait(agent.ready), agent.text())
+    result('folder/open', connects())
+    write(policies, [DENY])
+    result('folder/denied', wait(lambda: not connects()), agent.text())
+    status, out, err = agent.status('shop/deny')
+    result('folder/status', status == 0 and 'generation 2' in out, out + err)
+    result('folder/status-unknown', agent.status('shop/other')[0] == 1)
+    _, out, _ = weir('flows', '--run-dir', agent.run_dir, '--denied', '--to', 'shop/db', '-o', 'json')
+    lines = [json.loads(line) for line in out.splitlines()]
+    result('folder/flows', lines and lines[0]['isolating'] == ['shop/deny'], out)
+    with open(agent.flows, encoding='utf-8') as f:
+        result('folder/flow-log', '"to":"shop/db"' in f.read())
+    broken = dict(DENY, spec={'podSelector': {}, 'policyTypes': ['Ingres']})
+    write(policies, [broken])
+    result('folder/broken-is-told', wait(lambda: 'Ingres' in get('/readyz')[1]), get('/readyz'))
+    result('folder/broken-changes-nothing', not connects())
+    write(policies, [])
+    result('folder/mended', wait(lambda: agent.ready() and connects(), 15), agent.text())
+    write(policies, [DENY])
+    wait(lambda: not connects())
+
+
+def life(agent, folder):
+    status, _, err = run(agent.args('--manifests', os.path.join(folder, 'manifests')))
+    result('life/second-agent-is-refused', status == 2 and 'another agent' in err, err)
+    agent.stop(signal.SIGKILL)
+    result('life/killed-enforces', not connects())
+    result('life/killed-status', agent.status()[0] == 2)
+    agent.start('--manifests', os.path.join(folder, 'manifests'))
+    result('life/restarted', wait(agent.ready) and not connects(), agent.text())
+    status = agent.stop(signal.SIGTERM)
+    result('life/terminated-enforces', status == 0 and not connects(), f'{status} {agent.text()}')
+
+
+def run(args):
+    p = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+    return p.returncode, p.stdout.decode(), p.stderr.decode()
+
+
+class Api:
+    """An API server in the node's network namespace, with the lab's pods and nodes."""
+
+    def __init__(self, folder):
+        self.model = Model()
+        for item in lab_objects('pods'):
+            self.model.apply('/api/v1/pods', item)
+        for item in lab_objects('nodes'):
+            self.model.apply('/api/v1/nodes', item)
+        self.model.apply('/api/v1/namespaces', {'metadata': {'name': 'shop'}})
+        self.server = in_node(lambda: Server(self.model))
+        self.config = os.path.join(folder, 'kubeconfig')
+        with open(self.config, 'w', encoding='utf-8') as f:
+            f.write('apiVersion: v1\nkind: Config\ncurrent-context: c\n'
+                    'contexts: [{name: c, context: {cluster: k, user: u}}]\n'
+                    f'clusters: [{{name: k, cluster: {{server: "{self.server.url}"}}}}]\n'
+                    'users: [{name: u, user: {token: secret}}]\n')
+
+    def relabel(self, name, **labels):
+        key = ('/api/v1/pods', 'shop', name)
+        pod = json.loads(json.dumps(self.model.objects[key]))
+        pod['metadata']['labels'] = labels
+        self.model.apply('/api/v1/pods', pod)
+
+
+def with_api(agent, folder):
+    api = Api(folder)
+    agent.start('--kubeconfig', api.config)
+    # the folder's policy is what the dead agent left: until the API is read it stays
+    result('api/ready', wait(agent.ready), agent.text())
+    result('api/nothing-denied', connects(), agent.text())
+    api.model.apply(POLICIES, DENY)
+    result('api/denied', wait(lambda: not connects()), agent.text())
+    result('api/status', wait(lambda: agent.status('shop/deny')[0] == 0), agent.status()[1])
+    api.relabel('db', app='other')
+    result('api/relabelled', wait(connects), agent.text())
+    api.relabel('db', app='db')
+    result('api/labelled-again', wait(lambda: not connects()), agent.text())
+    api.model.delete(POLICIES, 'shop', 'deny')
+    result('api/deleted', wait(connects), agent.text())
+    return api
+
+
+def cluster_policies(agent, api):
+    with api.model.lock:
+        api.model.absent.discard(CLUSTER_POLICIES)
+    api.model.apply(CLUSTER_POLICIES, ADMIN)
+    result('api/cluster-policy-of-a-new-kind', wait(lambda: not connects(), 60), agent.text())
+    _, out, _ = weir('flows', '--run-dir', agent.run_dir, '-o', 'json')
+    last = json.loads(out.splitlines()[-1])
+    result('api/flow-names-the-rule', last.get('policy') == 'Admin/no-db' and
+           last.get('rule_name') == 'nobody', out.splitlines()[-1])
+    api.model.delete(CLUSTER_POLICIES, None, 'no-db')
+    result('api/cluster-policy-deleted', wait(connects), agent.text())
+
+
+def trouble(agent, api):
+    bad = dict(DENY, metadata={'name': 'bad', 'namespace': 'shop'},
+               spec={'podSelector': {}, 'ingress': [{'ports': [{'port': 'no port'}]}]})
+    api.model.apply(POLICIES, bad)
+    result('trouble/unreadable-policy-is-told', wait(lambda: 'shop/bad' in get('/readyz')[1]),
+           get('/readyz'))
+    api.model.delete(POLICIES, 'shop', 'bad')
+    result('trouble/ready-again', wait(agent.ready), get('/readyz'))
+    api.model.apply(POLICIES, DENY)
+    wait(lambda: not connects())
+    api.server.hook = lambda request, connection: connection.reset() or True
+    api.server.cut()
+    time.sleep(1)
+    result('trouble/api-gone-enforces', not connects(), agent.text())
+    api.server.hook = None
+    api.model.delete(POLICIES, 'shop', 'deny')
+    result('trouble/api-back', wait(connects, 60), agent.text())
+    api.model.apply(POLICIES, DENY)
+    wait(lambda: not connects())
+    run(['nsenter', f'--net={NETNS}', 'nft', 'flush', 'ruleset'])
+    result('trouble/flushed-ruleset-is-repaired',
+           wait(lambda: 'weir_repairs_total 1' in get('/metrics')[1], 30) and not connects(),
+           agent.text())
+
+
+SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+-]+|'
+                    r'# (HELP|TYPE) [a-z_]+ .+|[a-z_]+_bucket\{le="[^"]+"\} [0-9]+')
+
+
+def metrics():
+    status, text = get('/metrics')
+    wrong = [line for line in text.splitlines() if not SAMPLE.fullmatch(line)]
+    result('metrics/format', status == 200 and not wrong, wrong[:3])
+    result('metrics/policies', '\nweir_policies 1\n' in text, text[:2000])
+    result('metrics/other-paths', get('/other')[0] == 404)
+
+
+def cleanup(agent):
+    agent.stop(signal.SIGTERM)
+    status, out, err = run(agent.args('--cleanup'))
+    result('cleanup/done', status == 0 and connects() and not os.path.exists(agent.pins),
+           out + err)
+    result('cleanup/run-dir', not os.path.exists(agent.run_dir))
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix='weir-agent-')
+    cluster = os.path.join(folder, 'cluster.yaml')
+    with open(cluster, 'w', encoding='utf-8') as f:
+        f.write(CLUSTER)
+    status, out, err = weir('lab', 'up', '-f', cluster, '--nodes', '1', '--name', LAB)
+    if status:
+        result('up', False, out + err)
+        return 1
+    agent = Agent(folder)
+    try:
+        with_folder(agent, folder)
+        life(agent, folder)
+        api = with_api(agent, folder)
+        cluster_policies(agent, api)
+        trouble(agent, api)
+        metrics()
+        cleanup(agent)
+        result('no-sanitizer-errors', 'Sanitizer' not in agent.text() and
+               'runtime error' not in agent.text(), agent.text())
+    finally:
+        if agent.process and agent.process.poll() is None:
+            agent.process.kill()
+        weir('lab', 'down', '--name', LAB)
+        shutil.rmtree(folder)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
