@@ -35,7 +35,7 @@ struct claim {
 
 struct group {
 	const struct wr_peer *subject, *peer; /* peer NULL: everybody */
-	WR_VEC(struct claim) claims;
+	WR_VEC(struct claim) claims; /* in order of ports, apart: the first one keeps a port */
 };
 
 typedef WR_VEC(uint32_t) number_list;
@@ -161,6 +161,28 @@ static struct group *group_of(struct shadow *s, const struct wr_peer *subject,
 
 /* ---- whether a peer is held ---- */
 
+/* The first claim of a group that ends at a port or later. */
+static size_t claim_at(const struct group *g, uint32_t port)
+{
+	size_t lo = 0, hi = g->claims.n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (g->claims.items[mid].span.last < port)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void find_in(struct shadow *s, const struct group *g, struct lint_span ports)
+{
+	for (size_t i = claim_at(g, ports.first);
+	     i < g->claims.n && g->claims.items[i].span.first <= ports.last; i++)
+		if (wr_vec_push(&s->found, g->claims.items[i]) < 0)
+			s->l->nomem = true;
+}
+
 static void find_claims(struct shadow *s, const struct wr_peer *subject, const struct wr_peer *peer,
 			struct bucket b)
 {
@@ -170,9 +192,8 @@ static void find_claims(struct shadow *s, const struct wr_peer *subject, const s
 		if (!lint_peer_within(s->l, subject, g->subject) ||
 		    (g->peer && !lint_peer_within(s->l, peer, g->peer)))
 			continue;
-		for (size_t k = 0; k < g->claims.n; k++)
-			if (wr_vec_push(&s->found, g->claims.items[k]) < 0)
-				s->l->nomem = true;
+		for (size_t k = 0; k < s->ports.left.n; k++)
+			find_in(s, g, s->ports.left.items[k]);
 	}
 }
 
@@ -361,15 +382,36 @@ static void check_rule(struct shadow *s, uint32_t policy, size_t rule)
 
 /* ---- the walk ---- */
 
-/* Adds a claim, unless an earlier one of the group has all of it. */
+static void insert_claim(struct shadow *s, struct group *g, size_t at, struct claim c)
+{
+	if (wr_vec_push(&g->claims, c) < 0) {
+		s->l->nomem = true;
+		return;
+	}
+	memmove(&g->claims.items[at + 1], &g->claims.items[at], (g->claims.n - 1 - at) * sizeof(c));
+	g->claims.items[at] = c;
+}
+
+/* Adds to a group's claims, which are in order and apart, what of a claim is new. */
 static void add_claim(struct shadow *s, struct group *g, struct claim c)
 {
-	for (size_t i = 0; i < g->claims.n; i++)
-		if (g->claims.items[i].span.first <= c.span.first &&
-		    c.span.last <= g->claims.items[i].span.last)
+	for (size_t i = claim_at(g, c.span.first); !s->l->nomem; i++) {
+		bool end = i == g->claims.n || g->claims.items[i].span.first > c.span.last;
+		struct claim part = c;
+		struct lint_span old = end ? c.span : g->claims.items[i].span;
+		if (!end && old.first <= c.span.first) {
+			if (old.last >= c.span.last)
+				return;
+			c.span.first = old.last + 1;
+			continue;
+		}
+		if (!end)
+			part.span.last = old.first - 1;
+		insert_claim(s, g, i, part);
+		if (end)
 			return;
-	if (wr_vec_push(&g->claims, c) < 0)
-		s->l->nomem = true;
+		c.span.first = old.first;
+	}
 }
 
 static void claim_rule(struct shadow *s, uint32_t policy, size_t rule)
