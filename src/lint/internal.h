@@ -146,6 +146,8 @@ const char *lint_why_nobody(struct lint *l, uint32_t selector, const struct lint
 const struct wr_req *lint_requirement(const struct lint *l, uint32_t selector, const char *key);
 /* Whether a selector is just key In (one value); then *value. */
 bool lint_is_pair(const struct lint *l, uint32_t selector, const char *key, const char **value);
+/* Whether a peer, or subject, names a pod by its selectors; also a hostNetwork pod. */
+bool lint_names_pod(const struct lint *l, const struct wr_peer *peer, uint32_t pod);
 /* Whether everything that a matches is matched by b, for any labels. WR_NONE: everything. */
 bool lint_implies(const struct lint *l, uint32_t a, uint32_t b);
 /* Whether nothing can be matched by both, for any labels. */

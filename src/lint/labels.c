@@ -160,6 +160,17 @@ bool lint_is_pair(const struct lint *l, uint32_t selector, const char *key, cons
 	return true;
 }
 
+bool lint_names_pod(const struct lint *l, const struct wr_peer *peer, uint32_t pod)
+{
+	const struct wr_pod *p = &l->w->pods[pod];
+	const struct wr_namespace *ns = &l->w->namespaces[p->ns_index];
+	if (peer->kind != WR_PEER_PODS ||
+	    (peer->ns_index != WR_NONE && peer->ns_index != p->ns_index))
+		return false;
+	return wr_selector_matches(l->w, peer->ns_selector, ns->labels, ns->n_labels) &&
+	       wr_selector_matches(l->w, peer->pod_selector, p->labels, p->n_labels);
+}
+
 bool lint_implies(const struct lint *l, uint32_t a, uint32_t b)
 {
 	return wr_selector_implies(l->w, a, b);

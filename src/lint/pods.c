@@ -17,15 +17,18 @@ static const char *const words[] = {[WR_EGRESS] = "egress", [WR_INGRESS] = "ingr
 
 /* ---- hostNetwork and completed ---- */
 
+static const char *subject_path(const struct wr_policy *p)
+{
+	return p->ns ? "spec.podSelector" : "spec.subject";
+}
+
 static void check_host_network(struct lint *l, uint32_t policy, const struct wr_bitset *host)
 {
 	const struct wr_policy *p = &l->w->policies[policy];
-	const struct wr_namespace *ns = &l->w->namespaces[p->subject.ns_index];
 	struct wr_bitset *hit = NULL;
-	for (size_t i = wr_bitset_next(host, ns->first_pod);
-	     i != SIZE_MAX && i < ns->first_pod + ns->n_pods; i = wr_bitset_next(host, i + 1)) {
-		const struct wr_pod *pod = &l->w->pods[i];
-		if (!wr_selector_matches(l->w, p->subject.pod_selector, pod->labels, pod->n_labels))
+	wr_bitset_each(host, i)
+	{
+		if (!lint_names_pod(l, &p->subject, (uint32_t)i))
 			continue;
 		if (!hit && !(hit = wr_bitset_new(l->arena, l->w->n_pods))) {
 			l->nomem = true;
@@ -35,15 +38,14 @@ static void check_host_network(struct lint *l, uint32_t policy, const struct wr_
 	}
 	size_t n = hit ? wr_bitset_count(hit) : 0;
 	bool named = p->subject.pod_selector != WR_NONE;
-	if (!n || (!named && wr_bitset_count(wr_query_subject(l->p, policy))))
+	if (!n || (!named && (!p->ns || wr_bitset_count(wr_query_subject(l->p, policy)))))
 		return; /* "every pod" does not mean these */
-	lint_report(l, &host_network, p->object, p->mark, "spec.podSelector",
+	lint_report(l, &host_network, p->object, p->mark, subject_path(p),
 		    "selects %s with hostNetwork (%s): policies are not enforced on %s",
 		    lint_count(l, n, "pod", "pods"), lint_pod_names(l, hit, 3),
 		    n == 1 ? "it" : "them");
-	lint_advise(l,
-		    "such a pod has the node's addresses; only an ipBlock of other pods' policies "
-		    "can name it");
+	lint_advise(l, "such a pod has the node's addresses; only an ipBlock (or networks) of "
+		       "other pods' policies can name it");
 }
 
 static void check_completed(struct lint *l, uint32_t policy)
@@ -53,32 +55,83 @@ static void check_completed(struct lint *l, uint32_t policy)
 	wr_bitset_each(subject, i) if (!l->w->pods[i].completed) return;
 	size_t n = wr_bitset_count(subject);
 	if (n)
-		lint_report(l, &completed, p->object, p->mark, "spec.podSelector",
+		lint_report(l, &completed, p->object, p->mark, subject_path(p),
 			    "all that it selects has ended (%s)", lint_pod_names(l, subject, 3));
 }
 
 /* ---- what no policy selects ---- */
 
-static struct wr_bitset *not_isolated(struct lint *l, uint32_t ns, enum wr_direction dir)
+/*
+ * Whether a cluster-wide policy denies by default in a direction: a Deny for
+ * every pod, or every address, at every port. What it accepts or passes before
+ * are its exceptions.
+ */
+static bool denies_by_default(const struct wr_policy *p, enum wr_direction dir)
+{
+	if (p->tier == WR_TIER_NETWORKPOLICY)
+		return false;
+	for (size_t r = 0; r < p->n_rules[dir]; r++) {
+		const struct wr_rule *rule = &p->rules[dir][r];
+		if (rule->action != WR_DENY || !rule->any_port)
+			continue;
+		for (size_t k = 0; k < rule->n_peers; k++) {
+			const struct wr_peer *peer = &rule->peers[k];
+			if ((peer->kind == WR_PEER_PODS && peer->ns_selector == WR_NONE &&
+			     peer->pod_selector == WR_NONE) ||
+			    (peer->kind == WR_PEER_IPBLOCK && !peer->cidr.len))
+				return true;
+		}
+		if (rule->any_peer)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the pods of a row are closed but for what some rule lets in. */
+static bool is_closed(const struct lint *l, uint32_t row)
+{
+	uint32_t n;
+	enum wr_direction dir;
+	const uint32_t *policies = wr_query_row(l->p, row, &n, &dir);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct wr_policy *p = &l->w->policies[policies[i]];
+		if (p->tier == WR_TIER_NETWORKPOLICY || denies_by_default(p, dir))
+			return true;
+	}
+	return false;
+}
+
+/* Pods of a namespace that are open; *selected: cluster-wide policies apply to some of them. */
+static struct wr_bitset *not_isolated(struct lint *l, uint32_t ns, enum wr_direction dir,
+				      bool *selected)
 {
 	struct wr_bitset *out = wr_bitset_new(l->arena, l->w->n_pods);
 	const struct wr_namespace *in = &l->w->namespaces[ns];
+	*selected = false;
 	l->nomem |= !out;
 	for (uint32_t i = in->first_pod; out && i < in->first_pod + in->n_pods; i++) {
 		struct wr_side side;
-		if (!l->w->pods[i].host_network && !wr_side_pod(l->p, i, 0, &side) &&
-		    !side.id.row[dir])
-			wr_bitset_add(out, i);
+		if (l->w->pods[i].host_network || wr_side_pod(l->p, i, 0, &side) < 0 ||
+		    is_closed(l, side.id.row[dir]))
+			continue;
+		*selected |= side.id.row[dir] != 0;
+		wr_bitset_add(out, i);
 	}
 	return out;
 }
 
 static bool has_default_deny(const struct lint *l, uint32_t ns, enum wr_direction dir)
 {
+	const struct wr_namespace *in = &l->w->namespaces[ns];
 	for (uint32_t i = 0; i < l->w->n_policies; i++) {
 		const struct wr_policy *p = &l->w->policies[i];
-		if (p->tier == WR_TIER_NETWORKPOLICY && p->subject.ns_index == ns &&
-		    p->isolates[dir] && p->subject.pod_selector == WR_NONE)
+		if (p->subject.pod_selector != WR_NONE)
+			continue;
+		if (p->tier == WR_TIER_NETWORKPOLICY
+			    ? p->subject.ns_index == ns && p->isolates[dir]
+			    : denies_by_default(p, dir) &&
+				      wr_selector_matches(l->w, p->subject.ns_selector, in->labels,
+							  in->n_labels))
 			return true;
 	}
 	return false;
@@ -90,14 +143,16 @@ static void check_namespace(struct lint *l, uint32_t ns, enum wr_direction dir)
 	const struct wr_object *o = in->object ? in->object : l->w->pods[in->first_pod].object;
 	if (!in->n_pods || !o)
 		return;
-	struct wr_bitset *open = not_isolated(l, ns, dir);
+	bool selected;
+	struct wr_bitset *open = not_isolated(l, ns, dir, &selected);
 	size_t n = open ? wr_bitset_count(open) : 0;
 	if (n)
 		lint_report(l, &unselected, l->w->pods[wr_bitset_next(open, 0)].object,
 			    l->w->pods[wr_bitset_next(open, 0)].object->meta.mark, NULL,
-			    "no policy selects %s of namespace %s for %s (%s): all %s is allowed",
-			    lint_count(l, n, "pod", "pods"), in->name, words[dir],
-			    lint_pod_names(l, open, 3), words[dir]);
+			    "no policy %s %s of namespace %s for %s (%s): all %s%s is allowed",
+			    selected ? "isolates" : "selects", lint_count(l, n, "pod", "pods"),
+			    in->name, words[dir], lint_pod_names(l, open, 3), words[dir],
+			    selected ? " that no rule of a cluster-wide policy denies" : "");
 	if (!has_default_deny(l, ns, dir)) {
 		lint_report(
 			l, &no_default, o, o->meta.mark, NULL,
@@ -120,7 +175,7 @@ static void run(struct lint *l)
 		if (l->w->pods[i].host_network)
 			wr_bitset_add(host, i);
 	for (uint32_t i = 0; i < l->w->n_policies && !l->nomem; i++) {
-		if (l->w->policies[i].tier != WR_TIER_NETWORKPOLICY || !l->w->policies[i].object)
+		if (!l->w->policies[i].object)
 			continue;
 		check_host_network(l, i, host);
 		check_completed(l, i);

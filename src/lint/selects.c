@@ -89,19 +89,21 @@ static void report_subject(struct lint *l, const struct wr_policy *policy)
 		advise_meant(l, meant);
 }
 
+/* Whether a subject names hostNetwork pods only: that is another finding's. */
+static bool names_host_network(const struct lint *l, const struct wr_policy *p)
+{
+	for (uint32_t i = 0; i < l->w->n_pods; i++)
+		if (l->w->pods[i].host_network && lint_names_pod(l, &p->subject, i))
+			return true;
+	return false;
+}
+
 static void check_subject(struct lint *l, uint32_t i)
 {
 	const struct wr_policy *policy = &l->w->policies[i];
-	if (!l->knows_pods || wr_bitset_count(wr_query_subject(l->p, i)))
-		return;
-	/* only hostNetwork pods: another finding's */
-	const struct wr_namespace *ns = &l->w->namespaces[policy->subject.ns_index];
-	for (uint32_t p = ns->first_pod; p < ns->first_pod + ns->n_pods; p++)
-		if (l->w->pods[p].host_network &&
-		    wr_selector_matches(l->w, policy->subject.pod_selector, l->w->pods[p].labels,
-					l->w->pods[p].n_labels))
-			return;
-	report_subject(l, policy);
+	if (l->knows_pods && !wr_bitset_count(wr_query_subject(l->p, i)) &&
+	    !names_host_network(l, policy))
+		report_subject(l, policy);
 }
 
 /* ---- a peer's namespaces ---- */
@@ -133,19 +135,29 @@ static bool namespace_carries(struct lint *l, uint32_t key)
 	return have && have->keys[key];
 }
 
+/* A peer, or the subject of a cluster-wide policy. */
 struct at {
 	uint32_t policy;
 	enum wr_direction dir;
 	size_t rule, peer;
 	const struct wr_policy *p;
 	const struct wr_peer *what;
+	bool is_subject;
 };
 
 static void report_at(struct lint *l, const struct wr_lint_rule *rule, const struct at *at,
 		      const char *message)
 {
 	lint_report(l, rule, at->p->object, at->what->mark,
-		    lint_peer_path(l, at->p->object, at->dir, at->rule, at->peer), "%s", message);
+		    at->is_subject ? "spec.subject"
+				   : lint_peer_path(l, at->p->object, at->dir, at->rule, at->peer),
+		    "%s", message);
+}
+
+/* What follows when nobody is selected. */
+static const char *then_nothing(const struct at *at)
+{
+	return at->is_subject ? "this policy is for nobody" : "this peer matches nothing";
 }
 
 /* Namespaces that every cluster has: nobody writes them into manifests. */
@@ -165,11 +177,12 @@ static void check_unknown_labels(struct lint *l, const struct at *at, const stru
 		report_at(l, &node_label, at,
 			  lint_text(l,
 				    "\"%s\" is a label of nodes; no namespace has it by itself, "
-				    "so this peer matches nothing",
-				    key));
+				    "so %s",
+				    key, then_nothing(at)));
 		lint_advise(l, "policies cannot select by where a pod runs; name the "
 			       "namespace: " METADATA_NAME);
-	} else if (!l->knows_namespaces && !is_given(key)) {
+	} else if (!l->knows_namespaces && !is_given(key) && at->p->ns) {
+		/* who writes cluster-wide policies is who labels namespaces */
 		const char *text = wr_selector_format(l->w, at->what->ns_selector, l->arena);
 		report_at(
 			l, &handmade_label, at,
@@ -291,10 +304,30 @@ static bool is_system_part(const struct lint *l, const struct wr_peer *peer)
 	       lint_requirement(l, peer->pod_selector, "k8s-app");
 }
 
+static void check_nodes(struct lint *l, const struct at *at)
+{
+	uint32_t known = 0;
+	for (uint32_t i = 0; i < l->w->n_nodes; i++) {
+		const struct wr_node *node = &l->w->nodes[i];
+		known += node->object != NULL;
+		if (wr_selector_matches(l->w, at->what->node_selector, node->labels,
+					node->n_labels))
+			return;
+	}
+	if (!known)
+		return;
+	const char *text = wr_selector_format(l->w, at->what->node_selector, l->arena);
+	report_at(l, &peer_nothing, at,
+		  lint_text(l, "matches 0 of %s: none has the labels %s",
+			    lint_count(l, known, "node", "nodes"), text ? text : ""));
+}
+
 static void check_peer(struct lint *l, const struct at *at)
 {
 	struct wr_peer_id id = {at->policy, at->dir, (uint32_t)at->rule, (uint32_t)at->peer};
 	const struct wr_peer *peer = at->what;
+	if (peer->kind == WR_PEER_NODES)
+		check_nodes(l, at);
 	if (peer->kind != WR_PEER_PODS || check_namespaces(l, at) || !l->knows_pods)
 		return;
 	const struct wr_bitset *pods = wr_query_peer_pods(l->p, id);
@@ -328,18 +361,40 @@ static void check_peer(struct lint *l, const struct at *at)
 	advise_meant(l, meant);
 }
 
+/* ---- cluster-wide policies ---- */
+
+static void check_cluster_subject(struct lint *l, uint32_t i)
+{
+	const struct wr_policy *p = &l->w->policies[i];
+	struct at at = {.policy = i, .p = p, .what = &p->subject, .is_subject = true};
+	if (check_namespaces(l, &at) || !l->knows_pods ||
+	    wr_bitset_count(wr_query_subject(l->p, i)) || names_host_network(l, p) ||
+	    is_system_part(l, &p->subject))
+		return;
+	const char *meant, *why = lint_why_nobody(l, p->subject.pod_selector, lint_pod_labels(l),
+						  "pod", &meant);
+	lint_report(l, &selects_nothing, p->object, p->subject.mark, "spec.subject",
+		    "selects 0 of %s: %s", lint_count(l, l->w->n_pods, "pod", "pods"),
+		    why ? why : "no pod there has all of these labels");
+	advise_meant(l, meant);
+}
+
 static void run(struct lint *l)
 {
 	for (uint32_t i = 0; i < l->w->n_policies; i++) {
 		const struct wr_policy *p = &l->w->policies[i];
-		if (p->tier != WR_TIER_NETWORKPOLICY || !p->object)
+		if (!p->object)
 			continue;
-		check_subject(l, i);
+		if (p->tier == WR_TIER_NETWORKPOLICY)
+			check_subject(l, i);
+		else
+			check_cluster_subject(l, i);
 		for (int d = 0; d < 2; d++)
 			for (size_t r = 0; r < p->n_rules[d]; r++)
 				for (size_t k = 0; k < p->rules[d][r].n_peers; k++)
-					check_peer(l, &(struct at){i, (enum wr_direction)d, r, k, p,
-								   &p->rules[d][r].peers[k]});
+					check_peer(l,
+						   &(struct at){i, (enum wr_direction)d, r, k, p,
+								&p->rules[d][r].peers[k], false});
 	}
 }
 
