@@ -150,7 +150,8 @@ static void check_negation(struct lint *l, const struct wr_policy *p, enum wr_di
 	for (size_t r = 0; r < p->n_rules[dir]; r++)
 		for (size_t k = 0; k < p->rules[dir][r].n_peers; k++) {
 			const struct wr_peer *peer = &p->rules[dir][r].peers[k];
-			if (peer->kind != WR_PEER_PODS)
+			/* to deny all that lack a label is how one denies by default */
+			if (peer->kind != WR_PEER_PODS || p->rules[dir][r].action == WR_DENY)
 				continue;
 			const char *path = lint_peer_path(l, p->object, dir, r, k);
 			check_selector(l, p, peer, path, peer->ns_selector, true);
@@ -164,11 +165,13 @@ static void run(struct lint *l)
 		check_undone(l, (enum wr_direction)d);
 		for (uint32_t i = 0; i < l->w->n_policies && !l->nomem; i++) {
 			const struct wr_policy *p = &l->w->policies[i];
-			if (p->tier != WR_TIER_NETWORKPOLICY || !p->object)
+			if (!p->object)
+				continue;
+			check_negation(l, p, (enum wr_direction)d);
+			if (p->tier != WR_TIER_NETWORKPOLICY)
 				continue;
 			check_pointless(l, p, (enum wr_direction)d);
 			check_empty(l, p, (enum wr_direction)d);
-			check_negation(l, p, (enum wr_direction)d);
 		}
 	}
 }

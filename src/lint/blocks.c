@@ -36,9 +36,16 @@ struct at {
 static const struct wr_value *written(const struct at *at, int except)
 {
 	const struct wr_value *peers = lint_peers_value(at->p->object, at->dir, at->rule);
-	const struct wr_value *block = peers && at->peer < peers->n
-					       ? wr_value_get(peers->items[at->peer], "ipBlock")
-					       : NULL;
+	struct lint_place place = lint_place(at->p->object, at->dir, at->rule, at->peer);
+	const struct wr_value *peer = peers && place.item < peers->n ? peers->items[place.item]
+								     : NULL;
+	if (place.is_network) {
+		const struct wr_value *list = wr_value_get(peer, "networks");
+		return list && list->type == WR_LIST && place.network < list->n
+			       ? list->items[place.network]
+			       : NULL;
+	}
+	const struct wr_value *block = wr_value_get(peer, "ipBlock");
 	if (except < 0)
 		return wr_value_get(block, "cidr");
 	const struct wr_value *list = wr_value_get(block, "except");
@@ -54,8 +61,8 @@ static struct wr_mark mark_of(const struct at *at)
 
 static const char *path_of(struct lint *l, const struct at *at, const char *field)
 {
-	return lint_text(l, "%s.ipBlock%s",
-			 lint_peer_path(l, at->p->object, at->dir, at->rule, at->peer), field);
+	const char *peer = lint_peer_path(l, at->p->object, at->dir, at->rule, at->peer);
+	return at->p->ns ? lint_text(l, "%s.ipBlock%s", peer, field) : peer;
 }
 
 /* ---- addresses of the cluster ---- */
@@ -98,7 +105,9 @@ static void report_node(struct lint *l, const struct at *at, uint32_t node)
 		    at->dir == WR_INGRESS
 			    ? "a node reaches its own pods anyway, and other nodes have others"
 			    : "what runs on its host may come to run on another one");
-	lint_advise(l, "if nodes are meant, write the block that their addresses are from");
+	lint_advise(l, at->p->ns
+			       ? "if nodes are meant, write the block that their addresses are from"
+			       : "if nodes are meant, select them by their labels: nodes: {...}");
 }
 
 static void check_endpoints(struct lint *l, const struct at *at, uint32_t policy)
@@ -185,11 +194,9 @@ static void check_written(struct lint *l, const struct at *at, const struct wr_v
 	if (wr_ip_parse(address, &ip) < 0 || wr_ip_equal(&ip, &c->ip))
 		return;
 	wr_cidr_format(c, canonical);
-	lint_report(
-		l, &host_bits, at->p->object, v->mark, path_of(l, at, path),
-		"%s means %s: bits beyond the prefix do not count, and newer API servers refuse "
-		"them",
-		v->text, canonical);
+	lint_report(l, &host_bits, at->p->object, v->mark, path_of(l, at, path),
+		    "%s means %s: bits beyond the prefix do not count%s", v->text, canonical,
+		    at->p->ns ? ", and newer API servers refuse them" : "");
 	lint_advise(l, "write %s, or %s/%u for the one address", canonical, address,
 		    wr_family_bits(c->ip.family));
 	struct wr_edit edit;
@@ -277,6 +284,8 @@ static void check_block(struct lint *l, uint32_t policy, const struct at *at)
 		check_written(l, at, written(at, (int)e), &at->what->except[e],
 			      lint_text(l, ".except[%zu]", e));
 	}
+	if (!at->p->ns)
+		return; /* what wide networks hold as well: tiers.c */
 	check_metadata(l, at);
 	check_everywhere(l, at);
 }
@@ -285,7 +294,7 @@ static void run(struct lint *l)
 {
 	for (uint32_t i = 0; i < l->w->n_policies && !l->nomem; i++) {
 		const struct wr_policy *p = &l->w->policies[i];
-		if (p->tier != WR_TIER_NETWORKPOLICY || !p->object)
+		if (!p->object)
 			continue;
 		for (int d = 0; d < 2; d++)
 			for (size_t r = 0; r < p->n_rules[d]; r++)

@@ -67,7 +67,8 @@ static bool may_hold_dns(const struct lint *l, const struct wr_policy *p, const 
 static bool allows(const struct lint *l, const struct wr_policy *p, uint8_t proto)
 {
 	for (size_t r = 0; r < p->n_rules[WR_EGRESS]; r++)
-		if (rule_has_port(&p->rules[WR_EGRESS][r], proto, 53) &&
+		if (p->rules[WR_EGRESS][r].action == WR_ACCEPT &&
+		    rule_has_port(&p->rules[WR_EGRESS][r], proto, 53) &&
 		    may_hold_dns(l, p, &p->rules[WR_EGRESS][r]))
 			return true;
 	return false;
@@ -78,10 +79,29 @@ struct group {
 	bool udp, tcp;
 };
 
+/*
+ * An Accept of the Admin tier is final, whatever isolates the pods. Deny and
+ * Pass rules before it are not looked at: then DNS may still be blocked.
+ */
+static void allowed_by_admin(const struct lint *l, const struct wr_policy *p, struct group *g)
+{
+	/* sorted by tier */
+	for (uint32_t i = 0; i < l->w->n_policies && (!g->udp || !g->tcp); i++) {
+		const struct wr_policy *o = &l->w->policies[i];
+		if (o->tier != WR_TIER_ADMIN)
+			break;
+		if (!lint_peer_within(l, &p->subject, &o->subject))
+			continue;
+		g->udp |= allows(l, o, WR_UDP);
+		g->tcp |= allows(l, o, WR_TCP);
+	}
+}
+
 static struct group allowed_to(const struct lint *l, uint32_t policy)
 {
 	const struct wr_policy *p = &l->w->policies[policy];
 	struct group g = {allows(l, p, WR_UDP), allows(l, p, WR_TCP)};
+	allowed_by_admin(l, p, &g);
 	/* policies are sorted by namespace: the others stand around this one */
 	for (int step = -1; step <= 1; step += 2)
 		for (uint32_t i = policy + (uint32_t)step;
@@ -127,7 +147,11 @@ static void find_dns(struct lint *l, struct dns *dns)
 	}
 }
 
-/* Pods of a policy that cannot reach DNS over a protocol; each row is asked once. */
+/*
+ * Pods of a policy that cannot reach DNS over a protocol because they are
+ * isolated; each row is asked once. What a cluster-wide policy denies is that
+ * policy's matter.
+ */
 static size_t count_blocked(struct lint *l, uint32_t policy, const struct dns *dns, uint8_t proto,
 			    uint8_t *row_known, size_t *all)
 {
@@ -143,7 +167,9 @@ static size_t count_blocked(struct lint *l, uint32_t policy, const struct dns *d
 		uint8_t *known = &row_known[2 * src.id.row[WR_EGRESS] + (proto == WR_TCP)];
 		if (!*known) {
 			wr_evaluate(l->p, &src, &dns->side, proto, 53, &v);
-			*known = v.dir[WR_EGRESS].allow ? 1 : 2;
+			const struct wr_author *by = wr_program_author(l->p,
+								       v.dir[WR_EGRESS].author);
+			*known = v.dir[WR_EGRESS].allow || by->kind == WR_BY_RULE ? 1 : 2;
 		}
 		n += *known == 2;
 	}
@@ -233,6 +259,77 @@ static void check_policy(struct lint *l, uint32_t i, const struct dns *dns, uint
 	       lint_text(l, " (%zu of %s)", udp ? udp : tcp, lint_count(l, all, "pod", "pods")));
 }
 
+/* ---- denied by cluster-wide policies ---- */
+
+/* Whether the pods of a row can reach anything at all. */
+static bool reaches_anything(const struct lint *l, uint32_t row)
+{
+	const uint32_t *sets = wr_program_row(l->p, row);
+	for (uint32_t c = 0; c < wr_program_n_classes(l->p); c++) {
+		uint32_t n;
+		const struct wr_range *ranges = wr_program_port_set(l->p, sets[c], &n);
+		for (uint32_t i = 0; i < n; i++)
+			if (ranges[i].allow)
+				return true;
+	}
+	return false;
+}
+
+/* The rule of the Admin tier that denies a pod DNS, or NULL. */
+static const struct wr_author *denied_by(const struct lint *l, uint32_t pod, const struct dns *dns)
+{
+	struct wr_side src;
+	struct wr_verdict v;
+	if (wr_side_pod(l->p, pod, 0, &src) < 0 || !src.id.row[WR_EGRESS] ||
+	    src.endpoint == dns->side.endpoint)
+		return NULL;
+	wr_evaluate(l->p, &src, &dns->side, WR_UDP, 53, &v);
+	const struct wr_author *by = wr_program_author(l->p, v.dir[WR_EGRESS].author);
+	if (v.dir[WR_EGRESS].allow || by->kind != WR_BY_RULE ||
+	    l->w->policies[by->policy].tier != WR_TIER_ADMIN)
+		return NULL;
+	return reaches_anything(l, src.id.row[WR_EGRESS]) ? by : NULL;
+}
+
+static void report_denied(struct lint *l, const struct wr_author *by, const struct dns *dns,
+			  const struct wr_bitset *pods)
+{
+	const struct wr_policy *p = &l->w->policies[by->policy];
+	size_t n = wr_bitset_count(pods);
+	lint_report(l, &blocked, p->object, p->rules[WR_EGRESS][by->rule].mark,
+		    lint_rule_path(l, WR_EGRESS, by->rule),
+		    "denies DNS, too: %s cannot resolve names (%s), and in the Admin tier that is "
+		    "final",
+		    lint_count(l, n, "pod", "pods"), lint_pod_names(l, pods, 3));
+	lint_advise(l,
+		    "put a rule before it that passes, or accepts, UDP and TCP 53 to the pods of "
+		    "kube-system with %s: %s",
+		    dns->key, dns->value);
+}
+
+/* One finding for a rule, with all of its pods. */
+static void check_denied(struct lint *l, const struct dns *dns)
+{
+	const struct wr_author **by = wr_arena_array(l->arena, l->w->n_pods, sizeof(*by));
+	struct wr_bitset *told = wr_bitset_new(l->arena, l->w->n_pods);
+	l->nomem |= !by || !told;
+	for (uint32_t i = 0; i < l->w->n_pods && !l->nomem; i++)
+		by[i] = denied_by(l, i, dns);
+	for (uint32_t i = 0; i < l->w->n_pods && !l->nomem; i++) {
+		if (!by[i] || wr_bitset_has(told, i))
+			continue;
+		struct wr_bitset *pods = wr_bitset_new(l->arena, l->w->n_pods);
+		l->nomem |= !pods;
+		for (uint32_t k = i; k < l->w->n_pods && pods; k++)
+			if (by[k] == by[i])
+				wr_bitset_add(pods, k);
+		if (pods) {
+			wr_bitset_or(told, pods);
+			report_denied(l, by[i], dns, pods);
+		}
+	}
+}
+
 /* Whether a block holds one of a Service's pods as well: then DNS is allowed by it. */
 static bool holds_pod(const struct lint *l, struct wr_peer_id id, const struct wr_service *s)
 {
@@ -313,28 +410,54 @@ static bool no_token(const struct wr_object *o)
 	return v && v->type == WR_BOOL && !v->boolean;
 }
 
+static bool allows_api(const struct lint *l, uint32_t set)
+{
+	static const uint16_t ports[] = {443, 6443};
+	uint32_t n;
+	const struct wr_range *ranges = wr_program_port_set(l->p, set, &n);
+	for (size_t k = 0; k < 2; k++) {
+		uint32_t at = 0;
+		while (at + 1 < n && ranges[at + 1].first <= WR_KEY(WR_TCP, ports[k]))
+			at++;
+		if (ranges[at].allow)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a rule accepts nodes by their labels, of which manifests seldom have the addresses. */
+static bool accepts_nodes(const struct lint *l, uint32_t row)
+{
+	uint32_t n;
+	enum wr_direction dir;
+	const uint32_t *policies = wr_query_row(l->p, row, &n, &dir);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct wr_policy *p = &l->w->policies[policies[i]];
+		for (size_t r = 0; r < p->n_rules[dir]; r++)
+			for (size_t k = 0; k < p->rules[dir][r].n_peers; k++)
+				if (p->rules[dir][r].action == WR_ACCEPT &&
+				    p->rules[dir][r].peers[k].kind == WR_PEER_NODES)
+					return true;
+	}
+	return false;
+}
+
 /* Whether a pod can reach any address outside, or any node, on the API server's usual ports. */
 static bool reaches_api(struct lint *l, const struct wr_side *src)
 {
-	static const uint16_t ports[] = {443, 6443};
-	uint32_t n, n_prefixes;
-	const struct wr_prefix *prefixes = wr_program_prefixes(l->p, &n_prefixes);
+	uint32_t n;
+	const struct wr_prefix *prefixes = wr_program_prefixes(l->p, &n);
 	const uint32_t *row = wr_program_row(l->p, src->id.row[WR_EGRESS]);
-	for (uint32_t i = 0; i < n_prefixes + 2; i++) {
-		uint32_t class = i < n_prefixes
-					 ? prefixes[i].class
-					 : wr_program_world_class(l->p, i == n_prefixes ? WR_IPV4
-											: WR_IPV6);
-		const struct wr_range *set = wr_program_port_set(l->p, row[class], &n);
-		for (size_t k = 0; k < 2; k++) {
-			uint32_t at = 0;
-			while (at + 1 < n && set[at + 1].first <= WR_KEY(WR_TCP, ports[k]))
-				at++;
-			if (set[at].allow)
-				return true;
-		}
-	}
-	return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (allows_api(l, row[prefixes[i].class]))
+			return true;
+	const struct wr_endpoint *e = wr_program_endpoints(l->p, &n);
+	for (uint32_t i = 0; i < n; i++)
+		if (e[i].pod == WR_NONE && allows_api(l, row[e[i].id.class]))
+			return true;
+	return allows_api(l, row[wr_program_world_class(l->p, WR_IPV4)]) ||
+	       allows_api(l, row[wr_program_world_class(l->p, WR_IPV6)]) ||
+	       accepts_nodes(l, src->id.row[WR_EGRESS]);
 }
 
 /* One finding for a namespace: what holds for one of its pods mostly holds for its neighbours. */
@@ -359,12 +482,12 @@ static void check_api_of(struct lint *l, const struct wr_namespace *ns)
 		return;
 	const struct wr_object *o = l->w->pods[wr_bitset_next(pods, 0)].object;
 	size_t n = wr_bitset_count(pods);
-	lint_report(l, &api_server, o, o->meta.mark, NULL,
-		    "%s with a service account of %s own (%s: \"%s\"), but no egress rule allows "
-		    "TCP 443 or "
-		    "6443 outside of the pods: %s cannot reach the API server",
-		    lint_count(l, n, "pod", "pods"), n == 1 ? "its" : "their",
-		    lint_pod_names(l, pods, 3), account, n == 1 ? "it" : "they");
+	lint_report(
+		l, &api_server, o, o->meta.mark, NULL,
+		"%s with a service account of %s own (%s: \"%s\"), but policies let nothing out to "
+		"TCP 443 or 6443 outside of the pods: %s cannot reach the API server",
+		lint_count(l, n, "pod", "pods"), n == 1 ? "its" : "their",
+		lint_pod_names(l, pods, 3), account, n == 1 ? "it" : "they");
 	lint_advise(l, "if they need it, allow the API server's addresses by an ipBlock; if not, "
 		       "automountServiceAccountToken: false");
 }
@@ -392,6 +515,9 @@ static void run(struct lint *l)
 		for (uint32_t r = 0; r < p->n_rules[WR_EGRESS]; r++)
 			check_address(l, i, r);
 	}
+	if (dns.side.endpoint != WR_NONE && l->w->n_policies &&
+	    l->w->policies[0].tier == WR_TIER_ADMIN)
+		check_denied(l, &dns);
 	check_api(l);
 }
 

@@ -172,7 +172,7 @@ static bool report_service(struct lint *l, const struct at *at)
 		    "pod's "
 		    "port",
 		    at->what->first, s->ns, s->name, target);
-	lint_advise(l, "write port: %s", target);
+	lint_advise(l, at->p->ns ? "write port: %s" : "write %s", target);
 	lint_relate(l, sp->mark, "the Service's port");
 	fix_port(l, at, target);
 	return true;
@@ -193,9 +193,12 @@ static bool report_protocol(struct lint *l, const struct shapes *s, const struct
 	lint_report(l, &protocol, at->p->object, v ? v->mark : port_mark(at),
 		    lint_port_path(l, at->p->object, at->dir, at->rule, at->port),
 		    "the pods open port %u over %s; %s", open->port, wr_proto_name(other),
-		    v ? lint_text(l, "this rule allows %s only", wr_proto_name(at->what->proto))
-		      : "without protocol a port is TCP");
-	lint_advise(l, "write protocol: %s", wr_proto_name(other));
+		    !at->p->ns ? lint_text(l, "this rule is for %s only",
+					   wr_proto_name(at->what->proto))
+		    : v ? lint_text(l, "this rule allows %s only", wr_proto_name(at->what->proto))
+			: "without protocol a port is TCP");
+	lint_advise(l, at->p->ns ? "write protocol: %s" : "name the port of %s",
+		    wr_proto_name(other));
 	struct wr_edit edit;
 	const struct wr_value *ports = lint_ports_value(at->p->object, at->dir, at->rule);
 	const char *line = lint_text(l, "protocol: %s", wr_proto_name(other));
@@ -221,9 +224,16 @@ static const char *declared(struct lint *l, const struct shapes *s)
 	return text;
 }
 
+/* What nobody opens may be denied all the same. */
+static bool denies(const struct at *at)
+{
+	return at->p->rules[at->dir][at->rule].action == WR_DENY;
+}
+
 static void check_number(struct lint *l, const struct shapes *s, const struct at *at)
 {
-	if (any_declares(s, at->what) || report_service(l, at) || report_protocol(l, s, at))
+	if (at->what->first > at->what->last || any_declares(s, at->what) ||
+	    report_service(l, at) || denies(at) || report_protocol(l, s, at))
 		return;
 	lint_report(l, &not_open, at->p->object, port_mark(at),
 		    lint_port_path(l, at->p->object, at->dir, at->rule, at->port),
@@ -247,7 +257,7 @@ static void check_name(struct lint *l, const struct shapes *s, const struct at *
 			if (!p->name || strcmp(p->name, at->what->name) != 0)
 				continue;
 			with_name = true;
-			if (p->proto != at->what->proto)
+			if (at->what->proto && p->proto != at->what->proto)
 				continue;
 			several |= first && first != p->port;
 			first = first ? first : p->port;
@@ -261,12 +271,17 @@ static void check_name(struct lint *l, const struct shapes *s, const struct at *
 			    at->what->name, first);
 	if (first)
 		return;
-	lint_report(l, &name_missing, at->p->object, port_mark(at),
-		    lint_port_path(l, at->p->object, at->dir, at->rule, at->port),
-		    with_name
-			    ? "port \"%s\" of the pods is not %s, so this allows nothing"
-			    : "no destination pod names a port \"%s\" (%s), so this allows nothing",
-		    at->what->name, wr_proto_name(at->what->proto));
+	const char *path = lint_port_path(l, at->p->object, at->dir, at->rule, at->port);
+	if (!at->what->proto)
+		lint_report(l, &name_missing, at->p->object, port_mark(at), path,
+			    "no destination pod names a port \"%s\", so this matches nothing",
+			    at->what->name);
+	else
+		lint_report(l, &name_missing, at->p->object, port_mark(at), path,
+			    with_name ? "port \"%s\" of the pods is not %s, so this allows nothing"
+				      : "no destination pod names a port \"%s\" (%s), so this "
+					"allows nothing",
+			    at->what->name, wr_proto_name(at->what->proto));
 	lint_advise(l, with_name ? "write the protocol that the pods declare"
 				 : "name the containers' port, or write its number");
 }
@@ -325,7 +340,7 @@ static void run(struct lint *l)
 	l->nomem |= shapes_build(l, &s) < 0;
 	for (uint32_t i = 0; i < l->w->n_policies && !l->nomem; i++) {
 		const struct wr_policy *p = &l->w->policies[i];
-		if (p->tier != WR_TIER_NETWORKPOLICY || !p->object)
+		if (!p->object)
 			continue;
 		for (int d = 0; d < 2; d++)
 			for (uint32_t r = 0; r < p->n_rules[d]; r++)

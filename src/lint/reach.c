@@ -155,24 +155,29 @@ static bool all_closed(const struct lint *l, const struct wr_service *s,
 	return closed > 0;
 }
 
-static const struct wr_policy *first_policy(const struct lint *l, const struct wr_service *s)
+/*
+ * Names who keeps a caller (NULL: the outside) from a Service's pods: a
+ * NetworkPolicy that isolates them, or a rule of a cluster-wide policy.
+ */
+static void relate_policy(struct lint *l, const struct wr_service *s,
+			  const struct wr_service_port *sp, const uint32_t *caller)
 {
-	struct wr_side dst;
-	uint32_t n;
-	enum wr_direction dir;
+	struct wr_side dst, src;
+	uint32_t class = wr_program_world_class(l->p, WR_IPV4), n, at = 0;
 	if (wr_side_pod(l->p, s->pods[0], 0, &dst) < 0 || !dst.id.row[WR_INGRESS])
-		return NULL;
-	const uint32_t *policies = wr_query_row(l->p, dst.id.row[WR_INGRESS], &n, &dir);
-	return n ? &l->w->policies[policies[0]] : NULL;
-}
-
-static void relate_policy(struct lint *l, const struct wr_service *s)
-{
-	const struct wr_policy *p = first_policy(l, s);
-	char title[WR_POLICY_TITLE];
-	if (p)
-		lint_relate(l, p->mark, "%s %s the pods", wr_policy_title(p, title),
-			    p->tier == WR_TIER_NETWORKPOLICY ? "isolates" : "applies to");
+		return;
+	if (caller && !wr_side_pod(l->p, *caller, 0, &src))
+		class = src.id.class;
+	uint32_t key = WR_KEY(sp->proto, wr_service_target(sp, &l->w->pods[s->pods[0]]));
+	const struct wr_range *ranges =
+		wr_program_port_set(l->p, wr_program_row(l->p, dst.id.row[WR_INGRESS])[class], &n);
+	while (at + 1 < n && ranges[at + 1].first <= key)
+		at++;
+	const struct wr_author *by = wr_program_author(l->p, ranges[at].author);
+	struct wr_mark mark = lint_decider_mark(l, by);
+	if (!ranges[at].allow && mark.file)
+		lint_relate(l, mark, "%s%s", lint_decider_text(l, by, NULL),
+			    by->kind == WR_BY_RULE ? " them" : "");
 }
 
 /* ---- the three ---- */
@@ -192,7 +197,7 @@ static void check_service(struct lint *l, const struct wr_service *s)
 			o->type, lint_count(l, s->n_pods, "pod", "pods"));
 		lint_advise(l,
 			    "allow the clients: from: [{ipBlock: {cidr: 0.0.0.0/0}}], or narrower");
-		relate_policy(l, s);
+		relate_policy(l, s, &o->ports[i], NULL);
 		return;
 	}
 }
@@ -217,7 +222,7 @@ static void check_ingress(struct lint *l, const struct wr_ingress *ing,
 			    "allow the controller's namespace: namespaceSelector: "
 			    "{matchLabels: {kubernetes.io/metadata.name: %s}}",
 			    controllers->n ? l->w->pods[controllers->pods[0]].ns : "ingress-nginx");
-		relate_policy(l, s);
+		relate_policy(l, s, sp, controllers->n ? &controllers->pods[0] : NULL);
 	}
 }
 

@@ -21,6 +21,22 @@ static const struct wr_lint_rule policy_rule = {"redundant-policy", WR_WARNING, 
 
 /* ---- within a policy ---- */
 
+static void fix_peer(struct lint *l, const struct wr_policy *p, enum wr_direction dir, size_t rule,
+		     size_t peer)
+{
+	struct lint_place at = lint_place(p->object, dir, rule, peer);
+	const struct wr_value *list = lint_peers_value(p->object, dir, rule);
+	size_t item = at.item;
+	if (at.is_network) {
+		list = list && item < list->n ? wr_value_get(list->items[item], "networks") : NULL;
+		item = at.network;
+	}
+	struct wr_edit edit;
+	if (list && (!at.is_network || list->n > 1) &&
+	    !wr_edit_remove_item(p->object->doc, list, item, &edit))
+		lint_fix(l, &edit, 1);
+}
+
 static void check_peers(struct lint *l, const struct wr_policy *p, enum wr_direction dir,
 			size_t rule)
 {
@@ -38,10 +54,7 @@ static void check_peers(struct lint *l, const struct wr_policy *p, enum wr_direc
 			lint_advise(l,
 				    "remove it, or make the other one narrower if that was meant");
 			lint_relate(l, r->peers[b].mark, "the peer that holds it");
-			struct wr_edit edit;
-			const struct wr_value *list = lint_peers_value(p->object, dir, rule);
-			if (list && !wr_edit_remove_item(p->object->doc, list, a, &edit))
-				lint_fix(l, &edit, 1);
+			fix_peer(l, p, dir, rule, a);
 			break;
 		}
 }
@@ -186,10 +199,12 @@ static void run(struct lint *l)
 {
 	for (uint32_t i = 0; i < l->w->n_policies && !l->nomem; i++) {
 		const struct wr_policy *p = &l->w->policies[i];
-		if (p->tier != WR_TIER_NETWORKPOLICY || !p->object)
+		if (!p->object)
 			continue;
 		for (int d = 0; d < 2; d++) {
-			check_rules(l, p, (enum wr_direction)d);
+			/* rules that go by order: tier_shadow.c */
+			if (p->tier == WR_TIER_NETWORKPOLICY)
+				check_rules(l, p, (enum wr_direction)d);
 			for (size_t r = 0; r < p->n_rules[d]; r++)
 				check_peers(l, p, (enum wr_direction)d, r);
 		}

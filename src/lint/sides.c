@@ -109,16 +109,37 @@ static bool any_allowed(const struct lint *l, const struct ends *e, const struct
 	return false;
 }
 
-/* A NetworkPolicy that isolates the far ends, to be named. */
-static const struct wr_policy *isolating(const struct lint *l, uint32_t row)
+/* Who denies the rule's ports at the far end, for the first pair of ends. */
+static const struct wr_author *denying(const struct lint *l, const struct ends *e,
+				       const struct wr_rule *r)
 {
 	uint32_t n;
-	enum wr_direction dir;
-	const uint32_t *policies = wr_query_row(l->p, row, &n, &dir);
-	for (uint32_t i = 0; i < n; i++)
-		if (l->w->policies[policies[i]].tier == WR_TIER_NETWORKPOLICY)
-			return &l->w->policies[policies[i]];
-	return n ? &l->w->policies[policies[0]] : NULL;
+	const uint32_t *row = wr_program_row(l->p, e->rows[0]);
+	const struct wr_range *ranges = wr_program_port_set(l->p, row[e->classes[0]], &n);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t last = i + 1 < n ? ranges[i + 1].first - 1 : WR_KEY_LAST;
+		if (!ranges[i].allow && rule_has_key(r, ranges[i].first, last))
+			return wr_program_author(l->p, ranges[i].author);
+	}
+	return NULL;
+}
+
+static void tell_denying(struct lint *l, const struct wr_author *by, const struct wr_policy *p,
+			 enum wr_direction dir)
+{
+	char title[WR_POLICY_TITLE];
+	if (by && by->kind == WR_BY_RULE) {
+		lint_advise(l, "both ends must allow a connection: a cluster-wide policy denies it "
+			       "at the other one");
+		lint_relate(l, lint_decider_mark(l, by), "%s it", lint_decider_text(l, by, p));
+		return;
+	}
+	lint_advise(l, "both ends must allow a connection: add %s",
+		    dir == WR_INGRESS ? "an egress rule at the source"
+				      : "an ingress rule at the destination");
+	if (by && by->kind == WR_BY_ISOLATION)
+		lint_relate(l, lint_decider_mark(l, by), "%s isolates the other end",
+			    wr_policy_title(&l->w->policies[by->policies[0]], title));
 }
 
 static void check_rule(struct lint *l, struct scratch *s, uint32_t policy, enum wr_direction dir,
@@ -128,7 +149,6 @@ static void check_rule(struct lint *l, struct scratch *s, uint32_t policy, enum 
 	const struct wr_rule *r = &p->rules[dir][rule];
 	if (!gather(l, s, policy, dir, rule) || any_allowed(l, &s->e, r))
 		return;
-	const struct wr_policy *by = isolating(l, s->e.rows[0]);
 	lint_report(
 		l, &one_sided, p->object, r->mark, lint_rule_path(l, dir, rule),
 		dir == WR_INGRESS
@@ -138,12 +158,7 @@ static void check_rule(struct lint *l, struct scratch *s, uint32_t policy, enum 
 			: "lets out to %s whose ingress policies do not let these in, so it has no "
 			  "effect",
 		lint_count(l, s->e.n_far, "pod", "pods"));
-	lint_advise(l, "both ends must allow a connection: add %s",
-		    dir == WR_INGRESS ? "an egress rule at the source"
-				      : "an ingress rule at the destination");
-	char title[WR_POLICY_TITLE];
-	if (by)
-		lint_relate(l, by->mark, "%s isolates the other end", wr_policy_title(by, title));
+	tell_denying(l, denying(l, &s->e, r), p, dir);
 }
 
 static bool prepare(struct lint *l, struct scratch *s)
