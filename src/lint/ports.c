@@ -210,14 +210,23 @@ static bool report_protocol(struct lint *l, const struct shapes *s, const struct
 	return true;
 }
 
-/* "80, 8080 and 53/UDP": what the pods declare. */
+#define DECLARED_MAX 6
+
+/* "TCP 80, TCP 8080, UDP 53": what the pods declare, each once. */
 static const char *declared(struct lint *l, const struct shapes *s)
 {
 	const char *text = NULL;
+	uint32_t seen[DECLARED_MAX];
 	size_t n = 0;
 	for (size_t i = 0; i < s->hit.n; i++)
-		for (size_t k = 0; k < s->hit.items[i]->pod->n_ports && n < 6; k++, n++) {
+		for (size_t k = 0; k < s->hit.items[i]->pod->n_ports && n < DECLARED_MAX; k++) {
 			const struct wr_container_port *p = &s->hit.items[i]->pod->ports[k];
+			bool again = false;
+			for (size_t m = 0; m < n && !again; m++)
+				again = seen[m] == WR_KEY(p->proto, p->port);
+			if (again)
+				continue;
+			seen[n++] = WR_KEY(p->proto, p->port);
 			text = lint_text(l, "%s%s%s %u", text ? text : "", text ? ", " : "",
 					 wr_proto_name(p->proto), p->port);
 		}

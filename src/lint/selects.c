@@ -318,7 +318,7 @@ static void check_nodes(struct lint *l, const struct at *at)
 		return;
 	const char *text = wr_selector_format(l->w, at->what->node_selector, l->arena);
 	report_at(l, &peer_nothing, at,
-		  lint_text(l, "matches 0 of %s: none has the labels %s",
+		  lint_text(l, "matches 0 of %s: no node's labels are %s",
 			    lint_count(l, known, "node", "nodes"), text ? text : ""));
 }
 
