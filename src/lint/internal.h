@@ -120,6 +120,8 @@ struct lint_place {
 };
 struct lint_place lint_place(const struct wr_object *o, enum wr_direction dir, size_t rule,
 			     size_t peer);
+struct wr_mark lint_peer_mark(const struct wr_policy *p, enum wr_direction dir, size_t rule,
+			      size_t peer);
 /* An annotation's text, or NULL. Of workloads: of their pod template. */
 const char *lint_annotation(const struct wr_object *o, const char *key);
 

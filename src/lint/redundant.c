@@ -47,13 +47,13 @@ static void check_peers(struct lint *l, const struct wr_policy *p, enum wr_direc
 			if (a == b || !lint_peer_within(l, &r->peers[a], &r->peers[b]) ||
 			    (a < b && lint_peer_within(l, &r->peers[b], &r->peers[a])))
 				continue;
-			lint_report(l, &peer_rule, p->object, r->peers[a].mark,
+			lint_report(l, &peer_rule, p->object, lint_peer_mark(p, dir, rule, a),
 				    lint_peer_path(l, p->object, dir, rule, a),
 				    "adds nothing: all that it matches is matched by %s",
 				    lint_peer_path(l, p->object, dir, rule, b));
 			lint_advise(l,
 				    "remove it, or make the other one narrower if that was meant");
-			lint_relate(l, r->peers[b].mark, "the peer that holds it");
+			lint_relate(l, lint_peer_mark(p, dir, rule, b), "the peer that holds it");
 			fix_peer(l, p, dir, rule, a);
 			break;
 		}

@@ -375,7 +375,7 @@ static void check_rule(struct shadow *s, uint32_t policy, size_t rule)
 	for (size_t k = 0; k < n && held; k++) {
 		s->by = (struct holders){0};
 		if (is_held(s, p, r, &r->peers[k]))
-			report(s, p, rule, r->peers[k].mark,
+			report(s, p, rule, lint_peer_mark(p, s->dir, rule, k),
 			       lint_peer_path(l, p->object, s->dir, rule, k), false);
 	}
 }

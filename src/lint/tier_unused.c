@@ -29,7 +29,8 @@ static void relate_deciders(struct lint *l, const struct wr_policy *p,
 	for (uint32_t i = 0; i < d->n; i++) {
 		struct wr_mark mark = lint_decider_mark(l, d->by[i]);
 		if (mark.file)
-			lint_relate(l, mark, "%s", lint_decider_text(l, d->by[i], p));
+			lint_relate(l, mark, "%s%s", lint_decider_text(l, d->by[i], p),
+				    d->by[i]->kind == WR_BY_RULE ? " it" : "");
 	}
 }
 

@@ -202,7 +202,8 @@ static void check_family(struct lint *l, const struct at *at)
 			continue;
 		if (denies_ipv6(at))
 			return;
-		lint_report(l, &one_family, at->p->object, at->r->peers[k].mark,
+		lint_report(l, &one_family, at->p->object,
+			    lint_peer_mark(at->p, at->dir, at->rule, k),
 			    lint_peer_path(l, at->p->object, at->dir, at->rule, k),
 			    "denies IPv4 only: 0.0.0.0/0 holds no IPv6 address, and there is IPv6 "
 			    "in these manifests");
@@ -292,7 +293,8 @@ static void check_network(struct lint *l, const struct at *at, uint32_t peer, bo
 	if (addresses ? pod == WR_NONE : p->cidr.len || has_exception(l, at, false))
 		return;
 	bool dns = at->r->action == WR_DENY && !addresses && !has_exception(l, at, true);
-	lint_report(l, &include_cluster, at->p->object, p->mark,
+	lint_report(l, &include_cluster, at->p->object,
+		    lint_peer_mark(at->p, at->dir, at->rule, peer),
 		    lint_peer_path(l, at->p->object, at->dir, at->rule, peer),
 		    "%s is not the outside only: the rule also %s connections between pods%s%s",
 		    wr_cidr_format(&p->cidr, text), verbs[at->r->action],

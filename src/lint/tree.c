@@ -61,6 +61,19 @@ struct lint_place lint_place(const struct wr_object *o, enum wr_direction dir, s
 	return at;
 }
 
+struct wr_mark lint_peer_mark(const struct wr_policy *p, enum wr_direction dir, size_t rule,
+			      size_t peer)
+{
+	struct lint_place at = lint_place(p->object, dir, rule, peer);
+	const struct wr_value *v = lint_peers_value(p->object, dir, rule);
+	if (at.is_network && v && at.item < v->n) {
+		v = a_list(wr_value_get(v->items[at.item], "networks"));
+		if (v && at.network < v->n)
+			return v->items[at.network]->mark;
+	}
+	return p->rules[dir][rule].peers[peer].mark;
+}
+
 const char *lint_annotation(const struct wr_object *o, const char *key)
 {
 	const struct wr_value *v;
