@@ -21,10 +21,12 @@ static const struct wr_lint_rule policy_rule = {"redundant-policy", WR_WARNING, 
 
 /* ---- within a policy ---- */
 
+/* Of networks only such as another one of their list holds: fixes together must leave one. */
 static void fix_peer(struct lint *l, const struct wr_policy *p, enum wr_direction dir, size_t rule,
-		     size_t peer)
+		     size_t peer, size_t holder)
 {
 	struct lint_place at = lint_place(p->object, dir, rule, peer);
+	struct lint_place kept = lint_place(p->object, dir, rule, holder);
 	const struct wr_value *list = lint_peers_value(p->object, dir, rule);
 	size_t item = at.item;
 	if (at.is_network) {
@@ -32,7 +34,7 @@ static void fix_peer(struct lint *l, const struct wr_policy *p, enum wr_directio
 		item = at.network;
 	}
 	struct wr_edit edit;
-	if (list && (!at.is_network || list->n > 1) &&
+	if (list && (!at.is_network || kept.item == at.item) &&
 	    !wr_edit_remove_item(p->object->doc, list, item, &edit))
 		lint_fix(l, &edit, 1);
 }
@@ -54,7 +56,7 @@ static void check_peers(struct lint *l, const struct wr_policy *p, enum wr_direc
 			lint_advise(l,
 				    "remove it, or make the other one narrower if that was meant");
 			lint_relate(l, lint_peer_mark(p, dir, rule, b), "the peer that holds it");
-			fix_peer(l, p, dir, rule, a);
+			fix_peer(l, p, dir, rule, a, b);
 			break;
 		}
 }

@@ -314,7 +314,8 @@ static void fix_rule(struct lint *l, const struct wr_policy *p, enum wr_directio
 {
 	const struct wr_value *list = lint_rules_value(p->object, dir);
 	struct wr_edit edit;
-	if (list && list->n > 1 && !wr_edit_remove_item(p->object->doc, list, rule, &edit))
+	/* the first one stays, so that fixes together never empty the list */
+	if (list && rule && !wr_edit_remove_item(p->object->doc, list, rule, &edit))
 		lint_fix(l, &edit, 1);
 }
 
