@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CELLS_MAX 4096 /* port sets that are looked at for one rule */
+#define LOOKS_MAX 16384 /* pods and addresses that are looked at for one rule */
+#define CELLS_MAX 4096  /* port sets that are looked at for one rule */
 
 /* ---- rules that decide anything ---- */
 
@@ -132,7 +133,7 @@ struct search {
 	struct lint *l;
 	const struct wr_rule *r;
 	const uint32_t *rows;
-	uint32_t n_rows, cells;
+	uint32_t n_rows, cells, looked;
 	struct wr_bitset *classes; /* looked at */
 	struct lint_deciders *out;
 };
@@ -179,14 +180,22 @@ static void add_class(struct search *s, uint32_t class)
 	}
 }
 
-/* Addresses outside that a block holds: prefixes in it, the one around it, or everything else. */
+/* Addresses outside that a block holds: the prefixes in it, or everything else. */
 static void add_prefixes(struct search *s, const struct wr_peer *peer)
 {
-	uint32_t n;
+	uint32_t n, lo = 0;
 	const struct wr_prefix *prefixes = wr_program_prefixes(s->l->p, &n);
-	for (uint32_t i = 0; i < n; i++)
-		if (wr_cidr_covers(&peer->cidr, &prefixes[i].cidr))
-			add_class(s, prefixes[i].class);
+	/* sorted by address and length: those in the block are together */
+	for (uint32_t hi = n; lo < hi;) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		int c = wr_ip_compare(&prefixes[mid].cidr.ip, &peer->cidr.ip);
+		if (c < 0 || (!c && prefixes[mid].cidr.len < peer->cidr.len))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < n && s->out->complete && wr_cidr_covers(&peer->cidr, &prefixes[lo].cidr); lo++)
+		add_class(s, prefixes[lo].class);
 	if (!peer->cidr.len)
 		add_class(s, wr_program_world_class(s->l->p, peer->cidr.ip.family));
 }
@@ -196,8 +205,10 @@ static void add_peer(struct search *s, struct wr_peer_id id, const struct wr_pee
 	uint32_t n, total;
 	const uint32_t *held = wr_query_peer_endpoints(s->l->p, id, &n);
 	const struct wr_endpoint *all = wr_program_endpoints(s->l->p, &total);
-	for (uint32_t i = 0; i < n && s->out->complete; i++)
+	for (uint32_t i = 0; i < n && s->out->complete; i++) {
+		s->out->complete = s->looked++ < LOOKS_MAX;
 		add_class(s, all[held[i]].id.class);
+	}
 	if (peer->kind == WR_PEER_IPBLOCK)
 		add_prefixes(s, peer);
 }

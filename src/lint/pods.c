@@ -88,7 +88,7 @@ static bool denies_by_default(const struct wr_policy *p, enum wr_direction dir)
 }
 
 /* Whether the pods of a row are closed but for what some rule lets in. */
-static bool is_closed(const struct lint *l, uint32_t row)
+static bool row_closed(const struct lint *l, uint32_t row)
 {
 	uint32_t n;
 	enum wr_direction dir;
@@ -101,9 +101,17 @@ static bool is_closed(const struct lint *l, uint32_t row)
 	return false;
 }
 
+/* known: by row, 1 or 2 once it has been asked. */
+static bool is_closed(const struct lint *l, uint32_t row, uint8_t *known)
+{
+	if (!known[row])
+		known[row] = row_closed(l, row) ? 1 : 2;
+	return known[row] == 1;
+}
+
 /* Pods of a namespace that are open; *selected: cluster-wide policies apply to some of them. */
 static struct wr_bitset *not_isolated(struct lint *l, uint32_t ns, enum wr_direction dir,
-				      bool *selected)
+				      uint8_t *known, bool *selected)
 {
 	struct wr_bitset *out = wr_bitset_new(l->arena, l->w->n_pods);
 	const struct wr_namespace *in = &l->w->namespaces[ns];
@@ -112,7 +120,7 @@ static struct wr_bitset *not_isolated(struct lint *l, uint32_t ns, enum wr_direc
 	for (uint32_t i = in->first_pod; out && i < in->first_pod + in->n_pods; i++) {
 		struct wr_side side;
 		if (l->w->pods[i].host_network || wr_side_pod(l->p, i, 0, &side) < 0 ||
-		    is_closed(l, side.id.row[dir]))
+		    is_closed(l, side.id.row[dir], known))
 			continue;
 		*selected |= side.id.row[dir] != 0;
 		wr_bitset_add(out, i);
@@ -137,14 +145,14 @@ static bool has_default_deny(const struct lint *l, uint32_t ns, enum wr_directio
 	return false;
 }
 
-static void check_namespace(struct lint *l, uint32_t ns, enum wr_direction dir)
+static void check_namespace(struct lint *l, uint32_t ns, enum wr_direction dir, uint8_t *known)
 {
 	const struct wr_namespace *in = &l->w->namespaces[ns];
 	const struct wr_object *o = in->object ? in->object : l->w->pods[in->first_pod].object;
 	if (!in->n_pods || !o)
 		return;
 	bool selected;
-	struct wr_bitset *open = not_isolated(l, ns, dir, &selected);
+	struct wr_bitset *open = not_isolated(l, ns, dir, known, &selected);
 	size_t n = open ? wr_bitset_count(open) : 0;
 	if (n)
 		lint_report(l, &unselected, l->w->pods[wr_bitset_next(open, 0)].object,
@@ -182,9 +190,11 @@ static void run(struct lint *l)
 	}
 	if (!lint_on(l, &unselected) && !lint_on(l, &no_default))
 		return;
+	uint8_t *known = wr_arena_array(l->arena, wr_program_n_rows(l->p), 1);
+	l->nomem |= !known;
 	for (uint32_t i = 0; i < l->w->n_namespaces && !l->nomem; i++)
 		for (int d = 0; d < 2; d++)
-			check_namespace(l, i, (enum wr_direction)d);
+			check_namespace(l, i, (enum wr_direction)d, known);
 }
 
 const struct lint_check lint_pods = {
