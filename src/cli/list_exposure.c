@@ -6,6 +6,8 @@
 #include "cli/list_view.h"
 #include "engine/exposure.h"
 
+#define EXCEPTIONS_SHOWN 8 /* in a table; documents have them all */
+
 static const char *const directions[] = {[WR_EGRESS] = "egress", [WR_INGRESS] = "ingress"};
 
 /* "shop/db ingress rule 1", or that nothing isolates. */
@@ -18,6 +20,30 @@ static void source_text(const struct wr_world *w, const struct wr_exposure *e, c
 	else
 		snprintf(buf, size, "%s rule %u", wr_policy_title(&w->policies[e->policy], title),
 			 e->rule + 1);
+}
+
+/* One line of the table: a part of the peers for which it does not hold. */
+static void write_exception(struct wr_table *t, const char *first, const char *text)
+{
+	wr_table_cell(t, WR_PLAIN, "%s", "");
+	wr_table_cell(t, WR_PLAIN, "%s", "");
+	wr_table_cell(t, WR_PLAIN, "%s%s", first, text);
+	wr_table_cell(t, WR_PLAIN, "%s", "");
+	wr_table_cell(t, WR_PLAIN, "%s", "");
+}
+
+static void write_exceptions(struct wr_table *t, const struct wr_exposure *e)
+{
+	char text[64];
+	size_t more = e->n_more;
+	for (size_t i = 0; i < e->n_except; i++)
+		if (i < EXCEPTIONS_SHOWN)
+			write_exception(t, i ? "         " : "  except ", e->except[i]);
+		else
+			more++;
+	snprintf(text, sizeof(text), "and %zu more", more);
+	if (more)
+		write_exception(t, "         ", text);
 }
 
 static int write_table(struct wr_out *o, const struct wr_world *w, const struct wr_exposure *all,
@@ -39,9 +65,23 @@ static int write_table(struct wr_out *o, const struct wr_world *w, const struct 
 			      all[i].peer);
 		wr_table_cell(t, WR_PLAIN, "%s", all[i].ports);
 		wr_table_cell(t, WR_PLAIN, "%s", by);
+		write_exceptions(t, &all[i]);
 	}
 	wr_table_write(t, o);
 	return 0;
+}
+
+static void write_except(struct wr_out *o, const struct wr_exposure *e)
+{
+	if (!e->n_except)
+		return;
+	wr_out_key(o, "except");
+	wr_out_list(o);
+	for (size_t i = 0; i < e->n_except; i++)
+		wr_out_string(o, e->except[i]);
+	wr_out_end(o);
+	if (e->n_more)
+		wr_out_key_uint(o, "exceptMore", e->n_more);
 }
 
 static void write_document(struct wr_out *o, const struct wr_world *w,
@@ -55,6 +95,7 @@ static void write_document(struct wr_out *o, const struct wr_world *w,
 		wr_out_key_string(o, "workload", e->workload);
 		wr_out_key_string(o, "direction", directions[e->dir]);
 		wr_out_key_string(o, "peer", e->peer);
+		write_except(o, e);
 		wr_out_key_string(o, "conn", e->ports);
 		if (e->policy != WR_NONE) {
 			wr_out_key_string(o, "policy",

@@ -66,14 +66,17 @@ static void write_row(const struct wr_table *t, struct wr_out *o, size_t row,
 		      const unsigned *widths)
 {
 	const struct cell *cells = t->cells.items + row * t->columns;
-	for (unsigned i = 0; i < t->columns; i++) {
+	unsigned columns = t->columns; /* without the empty ones at the end */
+	while (columns > 1 && !*cells[columns - 1].text)
+		columns--;
+	for (unsigned i = 0; i < columns; i++) {
 		enum wr_colour c = row ? cells[i].colour : WR_BOLD;
 		if (c != WR_PLAIN)
 			wr_out_text(o, wr_out_colour(o, c));
 		wr_out_text(o, cells[i].text);
 		if (c != WR_PLAIN)
 			wr_out_text(o, wr_out_colour(o, WR_PLAIN));
-		if (i + 1 < t->columns)
+		if (i + 1 < columns)
 			wr_out_printf(o, "%*s", (int)(widths[i] - cells[i].width + 2), "");
 	}
 	wr_out_text(o, "\n");

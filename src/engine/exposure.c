@@ -26,7 +26,7 @@
 #include "model/relate.h"
 
 #define ANYBODY "any pod of any namespace"
-#define EXCEPTIONS_SHOWN 8
+#define EXCEPTIONS_MAX 200
 
 /* One rule of a row, in the order of evaluation. */
 struct step {
@@ -39,13 +39,19 @@ struct claim_span {
 	size_t first, n;
 };
 
+/* A claim as it is listed; full: its peers and ports in one text. */
+struct claimed {
+	struct wr_exposure e;
+	const char *full;
+};
+
 struct builder {
 	const struct wr_program *p;
 	const struct wr_world *w;
 	struct wr_arena *arena;
 	struct wr_map *seen;
-	struct claim_span *rows; /* by row: its claims */
-	WR_VEC(struct wr_exposure) claims;
+	struct claim_span *rows; /* claims of no policies by direction, then by row */
+	WR_VEC(struct claimed) claims;
 	WR_VEC(struct wr_exposure) list;
 	/* of the row in hand */
 	WR_VEC(struct step) steps;
@@ -68,9 +74,10 @@ struct claim {
 	const struct wr_peer *peer;
 	const struct step *by;
 	struct way way;
-	const char *except, *but; /* what is taken away, as words */
-	const char *shown[EXCEPTIONS_SHOWN];
-	size_t n_shown, n_more;
+	/* what is taken away: parts of the peers, and ports */
+	const char *except[EXCEPTIONS_MAX];
+	size_t n_except, n_more;
+	const char *but;
 };
 
 /* ---- how peers relate; NULL: any pod of any namespace ---- */
@@ -152,6 +159,12 @@ static const char *claim_ports(const struct builder *b, const struct claim *c)
 
 /* ---- what is taken away ---- */
 
+/* Whether no pod can be a peer, whatever its labels: they contradict each other. */
+static bool is_nobody(const struct builder *b, const struct wr_peer *peer)
+{
+	return !is_block(peer) && wr_peer_pods_apart(b->w, peer, peer);
+}
+
 /* Whether a peer can hold a pod at all. */
 static bool counts(const struct builder *b, const struct wr_peer *peer)
 {
@@ -186,24 +199,22 @@ static bool holds_all(const struct builder *b, const struct wr_rule *r, const st
 
 static bool may_hold(const struct builder *b, const struct wr_peer *peer, const struct claim *c)
 {
-	return counts(b, peer) && !apart(b, peer, c->peer) && !apart(b, peer, c->way.peer);
+	return counts(b, peer) && !is_nobody(b, peer) && !apart(b, peer, c->peer) &&
+	       !apart(b, peer, c->way.peer);
 }
 
-static int add_exception(const struct builder *b, struct claim *c, const char *words)
+static int add_exception(struct claim *c, const char *words)
 {
 	if (!words)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->n_shown; i++)
-		if (!strcmp(c->shown[i], words))
+	for (size_t i = 0; i < c->n_except; i++)
+		if (!strcmp(c->except[i], words))
 			return 0;
-	if (c->n_shown == EXCEPTIONS_SHOWN) {
+	if (c->n_except < EXCEPTIONS_MAX)
+		c->except[c->n_except++] = words;
+	else
 		c->n_more++;
-		return 0;
-	}
-	c->except = wr_arena_printf(b->arena, "%s%s%s", c->n_shown ? c->except : "",
-				    c->n_shown ? ", " : "", words);
-	c->shown[c->n_shown++] = words;
-	return c->except ? 0 : -ENOMEM;
+	return 0;
 }
 
 static int add_exceptions(const struct builder *b, struct claim *c, const struct wr_rule *r,
@@ -217,7 +228,7 @@ static int add_exceptions(const struct builder *b, struct claim *c, const struct
 		const char *words = peer_words(b, &r->peers[i]);
 		if (words && !all_ports)
 			words = wr_arena_printf(b->arena, "%s on %s", words, ports);
-		rc = add_exception(b, c, words);
+		rc = add_exception(c, words);
 	}
 	return rc;
 }
@@ -262,31 +273,41 @@ static int take_all(const struct builder *b, struct claim *c)
 
 /* ---- claims ---- */
 
+/* Words of a claim; -ENOMEM. */
+static int put_into_words(const struct builder *b, const struct claim *c, struct claimed *out)
+{
+	struct wr_exposure *e = &out->e;
+	e->peer = claim_peer(b, c);
+	e->ports = claim_ports(b, c);
+	if (e->ports && c->but)
+		e->ports = wr_arena_printf(b->arena, "%s but %s", e->ports, c->but);
+	e->except = wr_arena_array(b->arena, c->n_except, sizeof(*e->except));
+	if (!e->peer || !e->ports || !e->except)
+		return -ENOMEM;
+	out->full = wr_arena_printf(b->arena, "%d|%s|%s", (int)e->dir, e->peer, e->ports);
+	for (size_t i = 0; i < c->n_except && out->full; i++) {
+		e->except[e->n_except++] = c->except[i];
+		out->full = wr_arena_printf(b->arena, "%s|%s", out->full, c->except[i]);
+	}
+	e->n_more = c->n_more;
+	return out->full ? 0 : -ENOMEM;
+}
+
 static int add_claim(struct builder *b, struct claim c)
 {
-	struct wr_exposure e = {.dir = b->dir, .policy = WR_NONE, .rule = WR_NONE};
+	struct claimed out = {.e = {.dir = b->dir, .policy = WR_NONE, .rule = WR_NONE}};
 	if (apart(b, c.peer, c.way.peer) || !wr_ports_meet(c.by ? c.by->r : NULL, c.way.ports))
 		return 0;
 	int rc = take_all(b, &c);
 	if (rc)
 		return rc < 0 ? rc : 0;
-	e.peer = claim_peer(b, &c);
-	e.ports = claim_ports(b, &c);
-	if (e.peer && c.n_shown && c.n_more)
-		e.peer = wr_arena_printf(b->arena, "%s except %s and %zu more", e.peer, c.except,
-					 c.n_more);
-	else if (e.peer && c.n_shown)
-		e.peer = wr_arena_printf(b->arena, "%s except %s", e.peer, c.except);
-	if (e.ports && c.but)
-		e.ports = wr_arena_printf(b->arena, "%s but %s", e.ports, c.but);
-	if (!e.peer || !e.ports)
-		return -ENOMEM;
 	if (c.by) {
-		e.policy = c.by->policy;
-		e.rule = c.by->rule;
-		e.mark = c.peer ? c.peer->mark : c.by->r->mark;
+		out.e.policy = c.by->policy;
+		out.e.rule = c.by->rule;
+		out.e.mark = c.peer ? c.peer->mark : c.by->r->mark;
 	}
-	return wr_vec_push(&b->claims, e);
+	rc = put_into_words(b, &c, &out);
+	return rc ? rc : wr_vec_push(&b->claims, out);
 }
 
 /*
@@ -296,7 +317,8 @@ static int add_claim(struct builder *b, struct claim c)
  */
 static bool is_claim(const struct builder *b, const struct step *s, const struct wr_peer *peer)
 {
-	return peer->kind == WR_PEER_PODS || (s->tier != WR_TIER_NETWORKPOLICY && counts(b, peer));
+	return peer->kind == WR_PEER_PODS || (s->tier != WR_TIER_NETWORKPOLICY &&
+					      peer->kind == WR_PEER_IPBLOCK && counts(b, peer));
 }
 
 /* The claims of one step by one way. */
@@ -350,10 +372,12 @@ static int add_passed(struct builder *b, size_t pass, bool isolated)
 }
 
 /* The steps of a row that count: where NetworkPolicies isolate, Baseline is not asked. */
-static int collect_steps(struct builder *b, uint32_t row, bool *isolated)
+static int collect_steps(struct builder *b, uint32_t row, enum wr_direction dir, bool *isolated)
 {
-	uint32_t n;
-	const uint32_t *policies = wr_query_row(b->p, row, &n, &b->dir);
+	uint32_t n = 0;
+	enum wr_direction unused;
+	const uint32_t *policies = row ? wr_query_row(b->p, row, &n, &unused) : NULL;
+	b->dir = dir;
 	b->steps.n = b->n_admin = 0;
 	*isolated = false;
 	for (uint32_t i = 0; i < n; i++) {
@@ -371,11 +395,11 @@ static int collect_steps(struct builder *b, uint32_t row, bool *isolated)
 	return 0;
 }
 
-static int make_claims(struct builder *b, uint32_t row)
+static int make_claims(struct builder *b, uint32_t row, enum wr_direction dir)
 {
 	const struct way everybody = {.end = SIZE_MAX};
 	bool isolated;
-	int rc = collect_steps(b, row, &isolated);
+	int rc = collect_steps(b, row, dir, &isolated);
 	for (size_t i = 0; i < b->n_admin && !rc; i++)
 		rc = add_step(b, &b->steps.items[i], everybody);
 	for (size_t i = 0; i < b->n_admin && !rc; i++)
@@ -387,43 +411,39 @@ static int make_claims(struct builder *b, uint32_t row)
 /* ---- workloads ---- */
 
 /* Each workload, direction, peer and set of ports once, whichever policies say it. */
-static int add(struct builder *b, struct wr_exposure e)
+static int add(struct builder *b, const char *workload, const struct claimed *c)
 {
 	bool created;
-	const char *key = wr_arena_printf(b->arena, "%s|%d|%s|%s", e.workload, (int)e.dir, e.peer,
-					  e.ports);
+	struct wr_exposure e = c->e;
+	const char *key = wr_arena_printf(b->arena, "%s|%s", workload, c->full);
 	uint64_t *slot = key ? wr_map_slot(b->seen, key, strlen(key), 0, &created) : NULL;
 	if (!slot)
 		return -ENOMEM;
+	e.workload = workload;
 	return created ? wr_vec_push(&b->list, e) : 0;
+}
+
+/* The claims of a row; of row 0, which has no policies, that everybody may. */
+static int claims_of(struct builder *b, uint32_t row, enum wr_direction dir)
+{
+	struct claim_span *span = &b->rows[row ? 1 + row : (uint32_t)dir];
+	if (span->first != SIZE_MAX)
+		return 0;
+	size_t first = b->claims.n;
+	int rc = make_claims(b, row, dir);
+	span->first = first;
+	span->n = b->claims.n - first;
+	return rc;
 }
 
 static int add_direction(struct builder *b, const char *workload, const struct wr_side *side,
 			 enum wr_direction dir)
 {
-	struct wr_exposure open = {.workload = workload,
-				   .dir = dir,
-				   .peer = ANYBODY,
-				   .ports = wr_ports_words(b->arena, NULL),
-				   .policy = WR_NONE,
-				   .rule = WR_NONE};
 	uint32_t row = side->id.row[dir];
-	if (!row)
-		return add(b, open);
-	struct claim_span *span = &b->rows[row];
-	if (span->first == SIZE_MAX) {
-		span->first = b->claims.n;
-		int rc = make_claims(b, row);
-		if (rc)
-			return rc;
-		span->n = b->claims.n - span->first;
-	}
-	int rc = 0;
-	for (size_t i = 0; i < span->n && !rc; i++) {
-		struct wr_exposure e = b->claims.items[span->first + i];
-		e.workload = workload;
-		rc = add(b, e);
-	}
+	int rc = claims_of(b, row, dir);
+	const struct claim_span *span = &b->rows[row ? 1 + row : (uint32_t)dir];
+	for (size_t i = 0; i < span->n && !rc; i++)
+		rc = add(b, workload, &b->claims.items[span->first + i]);
 	return rc;
 }
 
@@ -443,7 +463,7 @@ static int add_pod(struct builder *b, uint32_t i)
 
 static int build(struct builder *b)
 {
-	uint32_t n_rows = wr_program_n_rows(b->p);
+	uint32_t n_rows = 1 + wr_program_n_rows(b->p);
 	b->seen = wr_map_new();
 	b->rows = wr_arena_array(b->arena, n_rows, sizeof(*b->rows));
 	int rc = b->seen && b->rows ? 0 : -ENOMEM;

@@ -12,10 +12,12 @@
 struct wr_exposure {
 	const char *workload; /* "shop/web[Deployment]" */
 	enum wr_direction dir;
-	/* "pods with app=web in namespace shop", "any pod of any namespace except ..." */
-	const char *peer;
-	const char *ports;     /* "TCP 80,UDP 53", "All Connections but TCP 22" */
-	uint32_t policy, rule; /* WR_NONE: no rule; nothing isolates it in this direction */
+	const char *peer; /* "pods with app=web in namespace shop" */
+	/* parts of these peers for which it does not hold: "pods with app=x ... on TCP 22" */
+	const char **except;
+	size_t n_except, n_more; /* n_more: further ones that are not listed */
+	const char *ports;       /* "TCP 80,UDP 53", "All Connections but TCP 22" */
+	uint32_t policy, rule;   /* WR_NONE: no rule; nothing isolates it in this direction */
 	struct wr_mark mark;
 };
 

@@ -2,7 +2,7 @@
 /*
  * What exposure claims of pods that are not there, by hand-written rules: the
  * pod of namespace n listens on http, 8080. Every claim of its ingress is one
- * line "PEER | PORTS | BY".
+ * line "PEER except PART | PORTS | BY".
  */
 #include "fixture.h"
 
@@ -78,6 +78,10 @@ static const struct {
 	{BASE(RULE("Pass", TEAM("y")) "," RULE("Deny", ALL)),
 	 "any pod in namespaces with team=y | All Connections | Baseline/base 1\n"},
 	{BASE(RULE("Deny", ALL)) NP("{}"), ANY " | All Connections | n/np 1\n"},
+	/* labels that contradict each other hold nobody */
+	{ADMIN(RULE("Deny", "{namespaces: {matchLabels: {a: b}, matchExpressions:"
+			    " [{key: a, operator: DoesNotExist}]}}")),
+	 ANY " | All Connections | -\n"},
 	/* what cannot be read */
 	{ADMIN(RULE("Deny", "{namespaces: {matchExpressions: [{key: a, operator: in}]}}")), ""},
 	{ADMIN(RULE("Accept", "{namespaces: {matchExpressions: [{key: a, operator: in}]}}")),
@@ -102,8 +106,12 @@ static void claims_are(const char *policies, const struct wr_compile_opts *opts,
 			wr_policy_title(&f.world->policies[all[i].policy], title);
 			snprintf(rule, sizeof(rule), " %u", all[i].rule + 1);
 		}
-		used += (size_t)snprintf(found + used, sizeof(found) - used, "%s | %s | %s%s\n",
-					 all[i].peer, all[i].ports, title, rule);
+		used += (size_t)snprintf(found + used, sizeof(found) - used, "%s", all[i].peer);
+		for (size_t k = 0; k < all[i].n_except; k++)
+			used += (size_t)snprintf(found + used, sizeof(found) - used, "%s%s",
+						 k ? ", " : " except ", all[i].except[k]);
+		used += (size_t)snprintf(found + used, sizeof(found) - used, " | %s | %s%s\n",
+					 all[i].ports, title, rule);
 		assert_true(used < sizeof(found));
 	}
 	if (strcmp(found, expected) != 0)
