@@ -101,7 +101,10 @@ struct wr_table *wr_table_new(unsigned columns); /* NULL: out of memory */
 void wr_table_free(struct wr_table *t);          /* takes NULL */
 void wr_table_cell(struct wr_table *t, enum wr_colour c, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The table with its columns aligned, two blanks between; the first row is the head (bold). */
+/*
+ * The table with its columns aligned, two blanks between; the first row is the
+ * head (bold). Empty cells at the end of a row leave no blanks.
+ */
 void wr_table_write(const struct wr_table *t, struct wr_out *o);
 
 WR_DEFINE_CLEANUP(table, struct wr_table *, wr_table_free)

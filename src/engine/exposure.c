@@ -16,6 +16,7 @@
 #include "engine/exposure.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -26,7 +27,7 @@
 #include "model/relate.h"
 
 #define ANYBODY "any pod of any namespace"
-#define EXCEPTIONS_MAX 200
+#define EXCEPTIONS_MAX 50
 
 /* One rule of a row, in the order of evaluation. */
 struct step {
@@ -39,17 +40,18 @@ struct claim_span {
 	size_t first, n;
 };
 
-/* A claim as it is listed; full: its peers and ports in one text. */
+/* A claim as it is listed; id: a number for all that say the same, whichever row they are of. */
 struct claimed {
 	struct wr_exposure e;
-	const char *full;
+	uint64_t id;
 };
 
 struct builder {
 	const struct wr_program *p;
 	const struct wr_world *w;
 	struct wr_arena *arena;
-	struct wr_map *seen;
+	struct wr_map *ids;      /* claims by their text */
+	struct wr_map *seen;     /* claims of a workload */
 	struct claim_span *rows; /* claims of no policies by direction, then by row */
 	WR_VEC(struct claimed) claims;
 	WR_VEC(struct wr_exposure) list;
@@ -273,8 +275,23 @@ static int take_all(const struct builder *b, struct claim *c)
 
 /* ---- claims ---- */
 
+/* The number of what a claim says. */
+static int number(struct builder *b, struct claimed *c)
+{
+	const struct wr_exposure *e = &c->e;
+	const char *text = wr_arena_printf(b->arena, "%d|%s|%s", (int)e->dir, e->peer, e->ports);
+	for (size_t i = 0; i < e->n_except && text; i++)
+		text = wr_arena_printf(b->arena, "%s|%s", text, e->except[i]);
+	const uint64_t *slot = text ? wr_map_slot(b->ids, text, strlen(text), b->claims.n, NULL)
+				    : NULL;
+	if (!slot)
+		return -ENOMEM;
+	c->id = *slot;
+	return 0;
+}
+
 /* Words of a claim; -ENOMEM. */
-static int put_into_words(const struct builder *b, const struct claim *c, struct claimed *out)
+static int put_into_words(struct builder *b, const struct claim *c, struct claimed *out)
 {
 	struct wr_exposure *e = &out->e;
 	e->peer = claim_peer(b, c);
@@ -284,13 +301,10 @@ static int put_into_words(const struct builder *b, const struct claim *c, struct
 	e->except = wr_arena_array(b->arena, c->n_except, sizeof(*e->except));
 	if (!e->peer || !e->ports || !e->except)
 		return -ENOMEM;
-	out->full = wr_arena_printf(b->arena, "%d|%s|%s", (int)e->dir, e->peer, e->ports);
-	for (size_t i = 0; i < c->n_except && out->full; i++) {
-		e->except[e->n_except++] = c->except[i];
-		out->full = wr_arena_printf(b->arena, "%s|%s", out->full, c->except[i]);
-	}
+	for (; e->n_except < c->n_except; e->n_except++)
+		e->except[e->n_except] = c->except[e->n_except];
 	e->n_more = c->n_more;
-	return out->full ? 0 : -ENOMEM;
+	return number(b, out);
 }
 
 static int add_claim(struct builder *b, struct claim c)
@@ -415,7 +429,7 @@ static int add(struct builder *b, const char *workload, const struct claimed *c)
 {
 	bool created;
 	struct wr_exposure e = c->e;
-	const char *key = wr_arena_printf(b->arena, "%s|%s", workload, c->full);
+	const char *key = wr_arena_printf(b->arena, "%s|%" PRIu64, workload, c->id);
 	uint64_t *slot = key ? wr_map_slot(b->seen, key, strlen(key), 0, &created) : NULL;
 	if (!slot)
 		return -ENOMEM;
@@ -464,9 +478,10 @@ static int add_pod(struct builder *b, uint32_t i)
 static int build(struct builder *b)
 {
 	uint32_t n_rows = 1 + wr_program_n_rows(b->p);
+	b->ids = wr_map_new();
 	b->seen = wr_map_new();
 	b->rows = wr_arena_array(b->arena, n_rows, sizeof(*b->rows));
-	int rc = b->seen && b->rows ? 0 : -ENOMEM;
+	int rc = b->ids && b->seen && b->rows ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < n_rows && !rc; i++)
 		b->rows[i].first = SIZE_MAX;
 	for (uint32_t i = 0; i < b->w->n_pods && !rc; i++)
@@ -491,6 +506,7 @@ int wr_exposure_list(const struct wr_program *p, struct wr_arena *arena, struct 
 	wr_vec_free(&b.steps);
 	wr_vec_free(&b.claims);
 	wr_vec_free(&b.list);
+	wr_map_free(b.ids);
 	wr_map_free(b.seen);
 	return rc;
 }
