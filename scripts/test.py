@@ -207,7 +207,8 @@ def phase_kube(counts, _):
     if not shutil.which('openssl'):
         counts.add('skip', 'kube', 'openssl(1), which makes the certificates, is not installed')
         return
-    lines_protocol(counts, 'kube', ['tests/kube/run.py', ASAN / 'tests/kube/kubedump'], 900)
+    lines_protocol(counts, 'kube', ['tests/kube/run.py', ASAN / 'tests/kube/kubedump', ASAN / 'weir'],
+                   900)
 
 
 def phase_kernel(counts, _):

@@ -233,14 +233,35 @@ static int parse_words(struct parser *p, char **words, size_t n)
 	return 0;
 }
 
+/* Whether another option is given in place of a required one; *other: the first that might be. */
+static bool stands_in(const struct parser *p, const char *required, const char **other)
+{
+	const struct wr_option *options = p->args.command->options;
+	for (size_t i = 0; i < p->n_values; i++) {
+		if (!options[i].instead || strcmp(options[i].instead, required) != 0)
+			continue;
+		*other = *other ? *other : options[i].name;
+		if (p->values[i].texts.n)
+			return true;
+	}
+	return false;
+}
+
 /* What the table demands of the whole line. */
 static int check(const struct parser *p)
 {
 	const struct wr_command *c = p->args.command;
-	for (size_t i = 0; i < p->n_values; i++)
-		if (c->options[i].required && !p->values[i].texts.n)
-			return wr_usage_error(&p->args, "--%s %s is missing", c->options[i].name,
-					      c->options[i].value ? c->options[i].value : "");
+	for (size_t i = 0; i < p->n_values; i++) {
+		if (!c->options[i].required || p->values[i].texts.n)
+			continue;
+		const char *other = NULL;
+		if (!stands_in(p, c->options[i].name, &other))
+			return wr_usage_error(&p->args, "--%s %s is missing%s%s%s",
+					      c->options[i].name,
+					      c->options[i].value ? c->options[i].value : "",
+					      other ? " (or --" : "", other ? other : "",
+					      other ? ")" : "");
+	}
 	if (p->operands.n < c->min_operands)
 		return wr_usage_error(&p->args, "an operand is missing: %s", c->operands);
 	if (p->operands.n > c->max_operands)
@@ -347,6 +368,15 @@ static const struct wr_option *lookup(const struct wr_args *args, const char *na
 			return &options[i];
 		}
 	abort();
+}
+
+bool wr_arg_known(const struct wr_args *args, const char *name)
+{
+	const struct wr_option *options = args->command->options;
+	for (size_t i = 0; options && options[i].name; i++)
+		if (!strcmp(options[i].name, name))
+			return true;
+	return false;
 }
 
 bool wr_arg_given(const struct wr_args *args, const char *name)

@@ -46,6 +46,7 @@ struct wr_option {
 	enum wr_option_type type;
 	bool repeated; /* may be given several times, all values count */
 	bool required;
+	const char *instead; /* may be given in place of the required option of this name */
 	const char *value;          /* name of the value in help: "PATH" */
 	const char *const *choices; /* WR_OPT_CHOICE, NULL-terminated */
 	const char *fallback;       /* value when not given (shown in help), or NULL */
@@ -82,6 +83,7 @@ struct wr_args {
  * Values of options by long name. The option must be in the command's table
  * (a wrong name is a bug and aborts).
  */
+bool wr_arg_known(const struct wr_args *args, const char *name); /* it is in the table */
 bool wr_arg_given(const struct wr_args *args, const char *name);
 bool wr_arg_flag(const struct wr_args *args, const char *name);
 const char *wr_arg_string(const struct wr_args *args, const char *name); /* fallback or NULL */
@@ -98,6 +100,20 @@ const char *const *wr_arg_all(const struct wr_args *args, const char *name, size
 			.repeated = true, .required = true, .value = "PATH",                      \
 			.help = "manifests: a file, a directory (recursively), or - for stdin;\n" \
 				"may be given several times"                                      \
+	}
+/* A live cluster instead of manifests, or below them (cli/cluster.h). */
+#define WR_OPTION_CLUSTER                                                                       \
+	{"all-namespaces", 'A', WR_OPT_FLAG, .instead = "filename",                                    \
+	 .help = "read the cluster that kubectl talks to; with -f, what would be if the\n"      \
+		 "manifests were applied to it"},                                               \
+		{"namespace", 'n', WR_OPT_STRING, .instead = "filename", .value = "NAMESPACE",         \
+		 .help = "the same, of this namespace only"},                                   \
+		{"context", 0, WR_OPT_STRING, .instead = "filename", .value = "NAME",                  \
+		 .help = "the same, of this context of the kubeconfig"},                        \
+	{                                                                                       \
+		"kubeconfig", 0, WR_OPT_STRING, .instead = "filename", .value = "FILE",                \
+					   .help = "the same, by this file [$KUBECONFIG, "      \
+						   "~/.kube/config]"                            \
 	}
 #define WR_OPTION_VERBOSE                                                      \
 	{                                                                      \

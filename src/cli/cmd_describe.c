@@ -315,9 +315,7 @@ static int describe(const struct wr_args *args, const struct wr_loaded *l)
 static int run_describe(const struct wr_args *args)
 {
 	struct wr_loaded l = {0};
-	size_t n;
-	const char *const *paths = wr_arg_all(args, "filename", &n);
-	int status = wr_load_world(paths, n, wr_arg_flag(args, "verbose"), &l);
+	int status = wr_load_world(args, &l);
 	if (!status)
 		status = describe(args, &l);
 	wr_loaded_free(&l);
@@ -325,10 +323,7 @@ static int run_describe(const struct wr_args *args)
 }
 
 static const struct wr_option options[] = {
-	WR_OPTION_FILES,
-	WR_OPTION_OUTPUT,
-	WR_OPTION_VERBOSE,
-	{0},
+	WR_OPTION_FILES, WR_OPTION_CLUSTER, WR_OPTION_OUTPUT, WR_OPTION_VERBOSE, {0},
 };
 
 const struct wr_command wr_cmd_describe = {

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/cluster.h"
 #include "cli/git.h"
 #include "cli/list_view.h"
 #include "cli/load.h"
@@ -262,7 +263,8 @@ static void write_markdown(struct wr_out *o, const struct view *v)
 
 /* ---- the run ---- */
 
-static int load_side(const struct wr_args *args, const char *option, struct wr_loaded *l)
+static int load_side(const struct wr_args *args, const char *option,
+		     const struct wr_cluster *cluster, struct wr_loaded *l)
 {
 	struct wr_compile_opts opts = {
 		.ipblocks_skip_pods = wr_arg_choice(args, "ipblock-matches-pods") == 1};
@@ -275,6 +277,8 @@ static int load_side(const struct wr_args *args, const char *option, struct wr_l
 	for (size_t i = 0; i < n && rc != -ENOMEM; i++)
 		rc = wr_git_is_revision(paths[i]) ? wr_git_read(l->in, paths[i], l->diags)
 						  : wr_input_path(l->in, paths[i], l->diags);
+	if (rc != -ENOMEM)
+		rc = wr_cluster_lay_under(cluster, l->in, l->diags);
 	if (rc != -ENOMEM)
 		rc = wr_load_rest(l, &opts);
 	if (rc == -ENOMEM)
@@ -351,9 +355,13 @@ static int compare(const struct wr_args *args, const struct wr_loaded l[2])
 static int run(const struct wr_args *args)
 {
 	struct wr_loaded l[2] = {{0}, {0}};
-	int status = load_side(args, "filename", &l[0]);
+	WR_CLEANUP(cluster)
+	struct wr_cluster *cluster = NULL;
+	int status = wr_cluster_read(args, &cluster);
 	if (!status)
-		status = load_side(args, "to", &l[1]);
+		status = load_side(args, "filename", cluster, &l[0]);
+	if (!status)
+		status = load_side(args, "to", cluster, &l[1]);
 	if (!status)
 		status = compare(args, l);
 	wr_loaded_free(&l[0]);
@@ -366,7 +374,8 @@ static const struct wr_option options[] = {
 	 .help = "the version before: files, directories, - for stdin, or REVISION:PATH\n"
 		 "of the git repository of the working directory; may be given several times"},
 	{"to", 't', WR_OPT_STRING, .repeated = true, .required = true, .value = "PATH",
-	 .help = "the version after, likewise"},
+	 .help = "the version after, likewise; with a cluster: laid over it"},
+	WR_OPTION_CLUSTER,
 	{"fail-on", 0, WR_OPT_CHOICE, .value = "WHAT", .choices = fail_choices, .fallback = "none",
 	 .help = "exit 1 when connections were added, removed, or either"},
 	WR_OPTION_IPBLOCKS,
@@ -390,7 +399,8 @@ const struct wr_command wr_cmd_diff = {
 		"Exit status: 0, or 1 as --fail-on has it, or 2 on errors.\n",
 	.examples = "  weir diff -f old/ --to new/\n"
 		    "  weir diff -f main:manifests/ --to manifests/ --fail-on removed\n"
-		    "  weir diff -f HEAD~1:k8s --to HEAD:k8s -o markdown\n",
+		    "  weir diff -f HEAD~1:k8s --to HEAD:k8s -o markdown\n"
+		    "  weir diff -A --to manifests/\n",
 	.options = options,
 	.run = run,
 };

@@ -404,6 +404,7 @@ static const char *const family_choices[] = {"ipv4", "ipv6", NULL};
 
 static const struct wr_option options[] = {
 	WR_OPTION_FILES,
+	WR_OPTION_CLUSTER,
 	{"from", 0, WR_OPT_STRING, .value = "X",
 	 .help = "the source: NAMESPACE/POD, NAMESPACE/KIND/NAME, or an address"},
 	{"to", 0, WR_OPT_STRING, .value = "Y", .help = "the destination, likewise"},

@@ -584,6 +584,7 @@ static const char *const family_choices[] = {"ipv4", "ipv6", NULL};
 
 static const struct wr_option options[] = {
 	WR_OPTION_FILES,
+	WR_OPTION_CLUSTER,
 	{"from", 0, WR_OPT_STRING, .value = "X",
 	 .help = "the source: NAMESPACE/POD, NAMESPACE/KIND/NAME, or an address"},
 	{"to", 0, WR_OPT_STRING, .value = "Y",
@@ -618,7 +619,8 @@ const struct wr_command wr_cmd_explain = {
 		"Exit status: 0 allowed, 1 denied, 2 error.\n",
 	.examples = "  weir explain -f manifests/ --from shop/web --to shop/db --port 5432\n"
 		    "  weir explain -f manifests/ --from shop/web --to shop/service/db --suggest\n"
-		    "  weir explain -f manifests/ --all-denied-to shop/db --port 5432\n",
+		    "  weir explain -f manifests/ --all-denied-to shop/db --port 5432\n"
+		    "  weir explain -A --from shop/web --to shop/db --port 5432\n",
 	.options = options,
 	.run = run,
 };

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/cluster.h"
 #include "cli/lint_fix.h"
 #include "cli/lint_out.h"
 #include "cli/load.h"
@@ -158,12 +159,11 @@ static int lint_loaded(struct run *r)
 
 static int lint_paths(struct run *r)
 {
-	size_t n;
-	const char *const *paths = wr_arg_all(r->args, "filename", &n);
-	if (!n)
-		return wr_usage_error(r->args, "-f, --filename is required");
-	if (wr_load_far(paths, n, NULL, &r->loaded) < 0)
-		return out_of_memory(r->args);
+	if (!wr_arg_given(r->args, "filename") && !wr_cluster_wanted(r->args))
+		return wr_usage_error(r->args, "-f, --filename is required (or -A, a cluster)");
+	int rc = wr_load_far(r->args, NULL, &r->loaded);
+	if (rc < 0)
+		return rc == -EIO ? WR_EXIT_ERROR : out_of_memory(r->args);
 	int status = check_readable(r);
 	return status ? status : lint_loaded(r);
 }
@@ -304,6 +304,8 @@ static int run(const struct wr_args *args)
 		return list_rules();
 	if (wr_arg_flag(args, "in-place") && !wr_arg_flag(args, "fix"))
 		return wr_usage_error(args, "--in-place goes with --fix");
+	if (wr_arg_flag(args, "fix") && wr_cluster_wanted(args))
+		return wr_usage_error(args, "--fix mends manifests: leave the cluster out");
 	struct run r = {.args = args};
 	int status = configure(&r);
 	if (!status)
@@ -318,6 +320,7 @@ static const struct wr_option options[] = {
 	{"filename", 'f', WR_OPT_STRING, .repeated = true, .value = "PATH",
 	 .help = "manifests: a file, a directory (recursively), or - for stdin;\n"
 		 "may be given several times"},
+	WR_OPTION_CLUSTER,
 	{"output", 'o', WR_OPT_CHOICE, .value = "FORMAT", .choices = formats, .fallback = "text",
 	 .help = "output format"},
 	{"strict", 0, WR_OPT_FLAG, .help = "also the rules that are off by default"},

@@ -134,6 +134,7 @@ static int run_list(const struct wr_args *args)
 
 static const struct wr_option options[] = {
 	WR_OPTION_FILES,
+	WR_OPTION_CLUSTER,
 	{"focus", 0, WR_OPT_STRING, .repeated = true, .value = "NS/NAME",
 	 .help = "only connections of this workload; may be given several times"},
 	{"direction", 0, WR_OPT_CHOICE, .value = "DIRECTION", .choices = directions,
@@ -163,7 +164,8 @@ const struct wr_command wr_cmd_list = {
 		"svg and html are drawn by Graphviz (the program dot), html with a matrix.\n",
 	.examples = "  weir list -f manifests/\n"
 		    "  weir list -f manifests/ --focus shop/db --direction ingress --port 5432\n"
-		    "  weir list -f manifests/ -o html > connections.html\n",
+		    "  weir list -f manifests/ -o html > connections.html\n"
+		    "  weir list --context prod -n shop\n",
 	.options = options,
 	.run = run_list,
 };

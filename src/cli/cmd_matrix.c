@@ -351,6 +351,7 @@ static int run(const struct wr_args *args)
 
 static const struct wr_option options[] = {
 	WR_OPTION_FILES,
+	WR_OPTION_CLUSTER,
 	{"port", 'p', WR_OPT_STRING, .value = "PORT[/PROTOCOL]",
 	 .help = "one port (TCP where nothing is said); without it, all of them"},
 	WR_OPTION_IPBLOCKS,

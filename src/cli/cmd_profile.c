@@ -320,6 +320,7 @@ static int run(const struct wr_args *args)
 
 static const struct wr_option options[] = {
 	WR_OPTION_FILES,
+	WR_OPTION_CLUSTER,
 	{"cni", 0, WR_OPT_STRING, .value = "NAME", .help = "only this network plugin"},
 	WR_OPTION_OUTPUT,
 	WR_OPTION_VERBOSE,

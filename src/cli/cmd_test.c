@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/vec.h"
 #include "cli/cli.h"
+#include "cli/cluster.h"
 #include "cli/list_view.h"
 #include "cli/load.h"
 #include "cli/resolve.h"
@@ -330,9 +331,9 @@ static int open_subject(struct run *r)
 static int check_usage(const struct wr_args *args)
 {
 	bool generate = wr_arg_flag(args, "generate"), lab = wr_arg_given(args, "lab");
-	if (lab == wr_arg_given(args, "filename"))
+	if (lab == (wr_arg_given(args, "filename") || wr_cluster_wanted(args)))
 		return wr_usage_error(args, lab ? "--lab tests what is in the lab: leave -f out"
-						: "-f, --filename is required (or --lab)");
+						: "-f, --filename is required (or --lab, or -A)");
 	if (lab && generate)
 		return wr_usage_error(args, "--generate reads manifests: give -f");
 	if (generate == (args->n_operands > 0))
@@ -365,6 +366,7 @@ static const struct wr_option options[] = {
 	{"filename", 'f', WR_OPT_STRING, .repeated = true, .value = "PATH",
 	 .help = "manifests: a file, a directory (recursively), or - for stdin;\n"
 		 "may be given several times"},
+	WR_OPTION_CLUSTER,
 	{"lab", 0, WR_OPT_STRING, .value = "NAME",
 	 .help = "instead of -f: by real packets in this lab (weir lab up); root"},
 	{"filter", 0, WR_OPT_STRING, .value = "PATTERN",

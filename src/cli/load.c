@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "cli/cluster.h"
+
 static int out_of_memory(void)
 {
 	fprintf(stderr, "weir: out of memory\n");
@@ -21,9 +24,12 @@ void wr_loaded_free(struct wr_loaded *l)
 	memset(l, 0, sizeof(*l));
 }
 
-/* Input, objects, world, as far as it goes: all errors of each stage that runs. */
-static int read_all(const char *const *paths, size_t n, struct wr_loaded *l)
+/* Documents, objects, world, as far as it goes: all errors of each stage that runs. */
+static int read_all(const struct wr_args *args, const struct wr_cluster *cluster,
+		    struct wr_loaded *l)
 {
+	size_t n;
+	const char *const *paths = wr_arg_all(args, "filename", &n);
 	int rc = 0;
 	for (size_t i = 0; i < n; i++) {
 		int r = wr_input_path(l->in, paths[i], l->diags);
@@ -31,6 +37,12 @@ static int read_all(const char *const *paths, size_t n, struct wr_loaded *l)
 			return r;
 		rc = rc ? rc : r;
 	}
+	int r = wr_cluster_lay_under(cluster, l->in, l->diags);
+	return rc && r != -ENOMEM ? rc : r;
+}
+
+static int resolve(struct wr_loaded *l, int rc)
+{
 	int r = wr_decode(l->in, l->arena, l->diags, &l->objects);
 	if (r < 0)
 		return rc ? rc : r;
@@ -52,14 +64,22 @@ static void tell_skipped(const struct wr_objects *objects)
 	fputc('\n', stderr);
 }
 
-int wr_load_world(const char *const *paths, size_t n, bool verbose, struct wr_loaded *l)
+int wr_load_world(const struct wr_args *args, struct wr_loaded *l)
 {
+	WR_CLEANUP(cluster)
+	struct wr_cluster *cluster = NULL;
+	bool verbose = wr_arg_flag(args, "verbose");
+	int status = wr_cluster_read(args, &cluster);
+	if (status)
+		return status;
 	l->diags = wr_diags_new();
 	l->in = wr_input_new(NULL);
 	l->arena = wr_arena_new();
 	if (!l->diags || !l->in || !l->arena)
 		return out_of_memory();
-	int rc = read_all(paths, n, l);
+	int rc = read_all(args, cluster, l);
+	if (rc != -ENOMEM)
+		rc = resolve(l, rc);
 	wr_print_diags(l->diags, l->in, verbose);
 	if (verbose)
 		tell_skipped(&l->objects);
@@ -87,15 +107,16 @@ int wr_load_rest(struct wr_loaded *l, const struct wr_compile_opts *opts)
 	return rc == -ENOMEM ? rc : 0;
 }
 
-int wr_load_far(const char *const *paths, size_t n, const struct wr_compile_opts *opts,
-		struct wr_loaded *l)
+int wr_load_far(const struct wr_args *args, const struct wr_compile_opts *opts, struct wr_loaded *l)
 {
+	WR_CLEANUP(cluster)
+	struct wr_cluster *cluster = NULL;
+	if (wr_cluster_read(args, &cluster))
+		return -EIO;
 	l->diags = wr_diags_new();
 	l->in = wr_input_new(NULL);
 	l->arena = wr_arena_new();
-	int rc = l->diags && l->in && l->arena ? 0 : -ENOMEM;
-	for (size_t i = 0; i < n && rc != -ENOMEM; i++)
-		rc = wr_input_path(l->in, paths[i], l->diags);
+	int rc = l->diags && l->in && l->arena ? read_all(args, cluster, l) : -ENOMEM;
 	return rc == -ENOMEM ? rc : wr_load_rest(l, opts);
 }
 
@@ -103,9 +124,7 @@ int wr_load_program(const struct wr_args *args, const struct wr_compile_opts *op
 		    struct wr_loaded *l)
 {
 	static const struct wr_compile_opts none = {0};
-	size_t n;
-	const char *const *paths = wr_arg_all(args, "filename", &n);
-	int status = wr_load_world(paths, n, wr_arg_flag(args, "verbose"), l);
+	int status = wr_load_world(args, l);
 	if (status)
 		return status;
 	int rc = wr_compile(l->world, opts ? opts : &none, NULL, &l->program);

@@ -22,21 +22,23 @@ struct wr_loaded {
 };
 
 /*
- * Reads, decodes and resolves the paths. Prints all errors, and with verbose
+ * Reads, decodes and resolves what --filename names and the cluster, where the
+ * command has the options and one is given (cli/cluster.h). Prints all errors, and with verbose
  * the warnings and what was skipped, to stderr. WR_EXIT_OK or WR_EXIT_ERROR.
  */
-int wr_load_world(const char *const *paths, size_t n, bool verbose, struct wr_loaded *out);
+int wr_load_world(const struct wr_args *args, struct wr_loaded *out);
 
-/* The same for a command with --filename and --verbose, and compiles; opts may be NULL. */
+/* The same, and compiles; opts may be NULL. */
 int wr_load_program(const struct wr_args *args, const struct wr_compile_opts *opts,
 		    struct wr_loaded *out);
 
 /*
  * The same as far as it goes, and nothing is printed: errors stay in
  * out->diags, what has errors is left out of the objects, and the world and
- * the program are NULL where they cannot be made. 0 or -ENOMEM.
+ * the program are NULL where they cannot be made. 0; -ENOMEM; -EIO: the cluster
+ * cannot be read, which is printed.
  */
-int wr_load_far(const char *const *paths, size_t n, const struct wr_compile_opts *opts,
+int wr_load_far(const struct wr_args *args, const struct wr_compile_opts *opts,
 		struct wr_loaded *out);
 /* The second half, for documents that are read already: out has diags, in and an arena. */
 int wr_load_rest(struct wr_loaded *out, const struct wr_compile_opts *opts);

@@ -133,7 +133,7 @@ def truth(model, path, ns=None):
 def main(tests, folder):
     """Prints "ok NAME" or "FAIL NAME why" for each test (a function of a folder)."""
     bad = 0
-    wanted = sys.argv[2:]
+    wanted = sys.argv[3:]
     for test in tests:
         name = test.__name__.removeprefix('test_').replace('_', '-')
         if wanted and name not in wanted:
