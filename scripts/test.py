@@ -167,7 +167,8 @@ def phase_corpus(counts, _):
 
 
 def fuzz_sources(target):
-    rooms = FUZZ_ROOMS + (['datapath/event_read.c'] if 'event' in target else [])
+    rooms = FUZZ_ROOMS + (['datapath/event_read.c'] if 'event' in target else []) + \
+        (['kube'] if 'watch' in target else [])
     out = []
     for room in rooms:
         path = ROOT / 'src' / room
@@ -185,7 +186,8 @@ def phase_fuzz(counts, args):
         name, program = source.stem, folder / source.stem
         out, status = run(['clang', '-g', '-O1', '-std=gnu17', '-D_GNU_SOURCE', '-Isrc',
                            '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all',
-                           source, *fuzz_sources(name), '-lyaml', '-lm', '-o', program], 600)
+                           source, *fuzz_sources(name), '-lyaml', '-lm', *(['-lcurl'] if 'watch' in name else []),
+                           '-o', program], 600)
         if status:
             counts.add('FAIL', f'fuzz/{name}', f'does not build\n{out}')
             continue

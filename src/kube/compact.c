@@ -6,12 +6,12 @@
  * twenty times as large. A store keeps a hundred thousand of them: here each
  * becomes one block, with the tree left out. The copy is made twice by the same
  * code: once into room that is kept for it, to learn its size, and once into a
- * block of just that size.
+ * block of just that size. Labels of pods may be a set that is shared (labels.c).
  *
  * Marks lose their lines: a server's answer has none that a person could look
  * at. The file they name stays (whether it is set tells if a field was written).
  */
-#include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +21,7 @@ struct pack {
 	char *base;
 	size_t used, size;
 	bool full;
+	const struct wr_label *labels; /* that the object is to have, or NULL */
 };
 
 /* Memory of the block, or NULL where it is full. */
@@ -221,7 +222,10 @@ static void pack_meta(struct pack *p, struct wr_meta *m)
 	m->owner_name = pack_text(p, m->owner_name);
 	m->uid = pack_text(p, m->uid);
 	no_line(&m->mark);
-	pack_labels(p, &m->labels, m->n_labels);
+	if (p->labels)
+		memcpy(&m->labels, &p->labels, sizeof(m->labels)); /* shared, and read only */
+	else
+		pack_labels(p, &m->labels, m->n_labels);
 }
 
 static void pack_kind(struct pack *p, struct wr_object *o)
@@ -263,12 +267,24 @@ static void pack_kind(struct pack *p, struct wr_object *o)
 	}
 }
 
+/* Of the union only the kind's own part: the largest is three times as long as a pod's. */
+static size_t size_of(enum wr_kind kind)
+{
+	const struct wr_object *o = NULL;
+	size_t head = offsetof(struct wr_object, pod);
+	if (kind == WR_KIND_NAMESPACE)
+		return head;
+	if (kind == WR_KIND_POD)
+		return head + sizeof(o->pod);
+	return kind == WR_KIND_SERVICE ? head + sizeof(o->service) : sizeof(*o);
+}
+
 /* One try; false: it needs more room. */
 static bool pack_object(struct pack *p, const struct wr_object *from, size_t before)
 {
 	p->used = before;
 	p->full = false;
-	struct wr_object *o = pack_array(p, from, 1, sizeof(*from));
+	struct wr_object *o = pack_array(p, from, 1, size_of(from->kind));
 	if (!o)
 		return false;
 	o->doc = NULL;
@@ -279,9 +295,10 @@ static bool pack_object(struct pack *p, const struct wr_object *from, size_t bef
 	return !p->full;
 }
 
-void *wr_kube_compact(const struct wr_object *o, size_t before, size_t *size)
+void *wr_kube_compact(const struct wr_object *o, size_t before, const struct wr_label *labels,
+		      size_t *size)
 {
-	struct pack p = {.size = before + 4096};
+	struct pack p = {.size = before + 4096, .labels = labels};
 	before = (before + 7) & ~(size_t)7;
 	do {
 		free(p.base);
@@ -290,7 +307,7 @@ void *wr_kube_compact(const struct wr_object *o, size_t before, size_t *size)
 		if (!p.base)
 			return NULL;
 	} while (!pack_object(&p, o, before));
-	struct pack exact = {.size = p.used};
+	struct pack exact = {.size = p.used, .labels = labels};
 	exact.base = calloc(1, exact.size);
 	bool fits = exact.base && pack_object(&exact, o, before);
 	free(p.base);

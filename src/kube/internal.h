@@ -198,11 +198,25 @@ struct wr_kube_kind {
 };
 const struct wr_kube_kind *wr_kube_kind_of(enum wr_kind kind);
 
-/* --- Small objects (compact.c) --- */
+/* --- Small objects (compact.c, labels.c) --- */
 
 /*
  * A copy of a decoded object in one piece of memory (malloc'ed, free()), with
  * what weir does not need left out. before bytes are left free in front of it;
- * *size is all. NULL: out of memory.
+ * *size is all. labels: what the copy's labels are (borrowed), or NULL: its own
+ * copies. The copy is no longer than its kind needs. NULL: out of memory.
  */
-void *wr_kube_compact(const struct wr_object *o, size_t before, size_t *size);
+void *wr_kube_compact(const struct wr_object *o, size_t before, const struct wr_label *labels,
+		      size_t *size);
+
+/* Sets of labels, one of equal ones; a pool lives until its owner and all sets are gone. */
+struct wr_kube_label_pool;
+struct wr_kube_labels;
+struct wr_kube_label_pool *wr_kube_label_pool_new(void);            /* NULL: out of memory */
+void wr_kube_label_pool_unref(struct wr_kube_label_pool *p);        /* takes NULL */
+size_t wr_kube_label_pool_size(const struct wr_kube_label_pool *p); /* in bytes */
+/* A reference to the set with these labels (sorted, copied). NULL: out of memory. */
+struct wr_kube_labels *wr_kube_labels_get(struct wr_kube_label_pool *p,
+					  const struct wr_label *labels, size_t n);
+void wr_kube_labels_unref(struct wr_kube_labels *set); /* takes NULL */
+const struct wr_label *wr_kube_labels_of(const struct wr_kube_labels *set);

@@ -164,7 +164,8 @@ const char *wr_kube_kind_path(enum wr_kind kind);
 /*
  * An object as the server has it: decoded, and nothing kept that weir does not
  * need (no value tree, no document; marks say the kind's path as file and no
- * line). Immutable and counted: hold one by wr_kube_item_ref().
+ * line). Immutable and counted: hold one by wr_kube_item_ref(). The object is no
+ * longer than its kind needs: it cannot be copied as a struct.
  */
 struct wr_kube_item {
 	const struct wr_object *object; /* NULL: never read without errors */

@@ -27,7 +27,8 @@ struct item {
 	unsigned refs;
 	uint32_t hash;
 	size_t size;
-	struct item *base; /* whose object this one still has; or NULL */
+	struct item *base;             /* whose object this one still has; or NULL */
+	struct wr_kube_labels *labels; /* a pod's; or NULL */
 };
 
 /* Open addressing, linear probing; deleting moves up what follows. */
@@ -48,6 +49,7 @@ struct wr_kube_store {
 	size_t bytes;
 	struct wr_arena *scratch;
 	struct wr_diags *diags;
+	struct wr_kube_label_pool *pool;
 };
 
 /* --- Items --- */
@@ -76,6 +78,7 @@ void wr_kube_item_unref(const struct wr_kube_item *item)
 		return;
 	if (i->base)
 		wr_kube_item_unref(&i->base->public);
+	wr_kube_labels_unref(i->labels);
 	free(i);
 }
 
@@ -213,13 +216,23 @@ static struct item *finish_item(struct item *item, size_t size, const struct ide
 }
 
 /* An item whose object is good. */
-static struct item *good_item(const struct wr_object *o, const struct identity *id)
+static struct item *good_item(struct wr_kube_store *s, const struct wr_object *o,
+			      const struct identity *id)
 {
 	size_t before = (sizeof(struct item) + strlen(id->version) + 1 + 7) & ~(size_t)7, size;
-	char *block = wr_kube_compact(o, before, &size);
-	if (!block)
+	bool share = o->kind == WR_KIND_POD && o->meta.n_labels;
+	struct wr_kube_labels *labels =
+		share ? wr_kube_labels_get(s->pool, o->meta.labels, o->meta.n_labels) : NULL;
+	char *block = share && !labels
+			      ? NULL
+			      : wr_kube_compact(o, before,
+						labels ? wr_kube_labels_of(labels) : NULL, &size);
+	if (!block) {
+		wr_kube_labels_unref(labels);
 		return NULL;
+	}
 	struct item *item = (struct item *)(void *)block;
+	item->labels = labels;
 	item->public.object = (const struct wr_object *)(void *)(block + before);
 	item->public.ns = item->public.object->meta.ns;
 	item->public.name = item->public.object->meta.name;
@@ -292,7 +305,7 @@ static int decode(struct wr_kube_store *s, const struct wr_value *v, const struc
 	if (rc == -ENOMEM)
 		return rc;
 	if (!rc && o && o->kind == s->kind) {
-		*out = good_item(o, id);
+		*out = good_item(s, o, id);
 	} else {
 		first_error(s->diags, problem);
 		*out = bad_item(before, problem, id);
@@ -439,6 +452,7 @@ int wr_kube_store_new(struct wr_kube *k, enum wr_kind kind, const char *ns,
 	struct wr_kube_store *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
+	s->pool = wr_kube_label_pool_new();
 	s->kind = kind;
 	s->namespaced = info->namespaced;
 	s->type.api = info->api;
@@ -446,7 +460,7 @@ int wr_kube_store_new(struct wr_kube *k, enum wr_kind kind, const char *ns,
 	s->arg = arg;
 	if (handlers)
 		s->on = *handlers;
-	int rc = wr_vec_push(&k->stores, s);
+	int rc = s->pool ? wr_vec_push(&k->stores, s) : -ENOMEM;
 	if (!rc) {
 		rc = wr_kube_feed_new(k, kind, ns, false, &feed, s, &s->feed);
 		k->stores.n -= rc < 0;
@@ -465,6 +479,7 @@ void wr_kube_store_free(struct wr_kube_store *s)
 	table_clear(&s->next);
 	wr_arena_free(s->scratch);
 	wr_diags_free(s->diags);
+	wr_kube_label_pool_unref(s->pool);
 	free(s);
 }
 
@@ -502,5 +517,6 @@ const struct wr_kube_item *wr_kube_store_next(const struct wr_kube_store *s, siz
 
 size_t wr_kube_store_size(const struct wr_kube_store *s)
 {
-	return s->bytes + (s->now.slots ? (s->now.mask + 1) * sizeof(struct item *) : 0);
+	return s->bytes + wr_kube_label_pool_size(s->pool) +
+	       (s->now.slots ? (s->now.mask + 1) * sizeof(struct item *) : 0);
 }
