@@ -92,6 +92,12 @@ static bool is_unicast(const struct wr_ip *ip)
 	return true;
 }
 
+/* A link-local address that clouds route all the same: their metadata service answers there. */
+static bool is_metadata(const struct wr_ip *ip)
+{
+	return inside("169.254.169.254/32", ip);
+}
+
 static bool taken(const struct wr_lab_state *s, const struct wr_ip *ip)
 {
 	for (size_t i = 0; i < s->pods.n; i++)
@@ -236,7 +242,7 @@ int wr_lab_add_outside(struct wr_lab_state *s, const char *text, const char *con
 	struct wr_lab_outside o = {0};
 	snprintf(address, sizeof(address), "%.*s",
 		 (int)(equals ? equals - text : (ptrdiff_t)strlen(text)), text);
-	if (wr_ip_parse(address, &o.ip) < 0 || !is_unicast(&o.ip))
+	if (wr_ip_parse(address, &o.ip) < 0 || !(is_unicast(&o.ip) || is_metadata(&o.ip)))
 		return wr_lab_error(diags, -EINVAL, "'%s' is not an address that a host can have",
 				    address);
 	if (wr_lab_reserved(&o.ip, true))

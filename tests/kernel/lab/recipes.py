@@ -69,7 +69,8 @@ def weir(*args, text=None):
 def up(*args, text=None):
     weir('down')
     done = weir('up', *args, '--nodes', '2', '--outside', '203.0.113.10=client.example',
-                '--outside', '203.0.113.200=guest.example', '--outside', '2001:db8::10', text=text)
+                '--outside', '203.0.113.200=guest.example', '--outside', '2001:db8::10',
+                '--outside', '169.254.169.254=metadata.example', text=text)
     return None if done.returncode == 0 else f'up: {done.stderr.strip()[:300]}'
 
 
