@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the examples' verdicts offline: tests/examples/run.py WEIR"""
+"""The examples offline: their verdicts, and the commands that their texts name.
+
+    tests/examples/run.py WEIR
+"""
 import json
+import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -41,6 +46,20 @@ def cases(tmp):
         yield f'tutorial-{step["step"]}', [tutorial / 'cluster.yaml', state], step['flows']
 
 
+def commands(weir):
+    """Runs every command of the recipes' texts, as it is written there: (name, what is wrong)."""
+    for text in sorted((ROOT / 'examples/recipes').glob('*/README.md')):
+        lines = [line.strip() for line in text.read_text().splitlines()
+                 if line.startswith('    weir ')]
+        wrong = None if lines else 'names no command'
+        for line in lines:
+            done = subprocess.run([weir, *shlex.split(line)[1:]], cwd=text.parent, timeout=60,
+                                  capture_output=True, text=True)
+            if done.returncode not in (0, 1) or done.stderr or not done.stdout:
+                wrong = f'{line}: exit status {done.returncode}: {done.stderr.strip()[:300]}'
+        yield f'{text.parent.name}/commands', wrong
+
+
 def main():
     import tempfile
     failed = False
@@ -49,6 +68,9 @@ def main():
             wrong = verdicts(sys.argv[1], files, flows)
             print(f'FAIL {name} {wrong}' if wrong else f'ok {name}')
             failed |= bool(wrong)
+    for name, wrong in commands(os.path.abspath(sys.argv[1])):
+        print(f'FAIL {name} {wrong}' if wrong else f'ok {name}')
+        failed |= bool(wrong)
     return failed
 
 
