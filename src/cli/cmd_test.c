@@ -49,9 +49,10 @@ static const char *failure_text(const struct run *r, const struct wr_expect_fail
 	char src[600], dst[600], port[16] = "";
 	if (wr_proto_has_ports(f->proto))
 		snprintf(port, sizeof(port), " %u", f->port);
-	snprintf(buf, size, "%s -> %s %s%s is %s", side_text(r, &f->src, src, sizeof(src)),
+	bool itself = f->src.pod != WR_NONE && f->src.pod == f->dst.pod;
+	snprintf(buf, size, "%s -> %s %s%s%s is %s", side_text(r, &f->src, src, sizeof(src)),
 		 side_text(r, &f->dst, dst, sizeof(dst)), wr_proto_name(f->proto), port,
-		 f->allowed ? "allowed" : "denied");
+		 itself ? ", through its Service," : "", f->allowed ? "allowed" : "denied");
 	return buf;
 }
 

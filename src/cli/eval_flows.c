@@ -317,12 +317,22 @@ static const struct reason *author_reason(struct stream *s, uint32_t number, enu
 	return r;
 }
 
+/* Cluster-wide policies apply to the subject, and leave the connection to the default. */
+static const struct reason undecided[] = {
+	[WR_INGRESS] = {.text = "no policy decides: none isolates the destination for ingress, "
+				"and no rule that applies to it accepts or denies"},
+	[WR_EGRESS] = {.text = "no policy decides: none isolates the source for egress, and no "
+			       "rule that applies to it accepts or denies"}};
+
 static void print_direction(struct stream *s, const struct flow *f, enum wr_direction dir)
 {
 	uint32_t number = f->verdict.dir[dir].author;
 	bool allow = f->verdict.dir[dir].allow;
 	const struct wr_author *author = wr_program_author(s->p, number);
-	const struct reason *r = author_reason(s, number, dir, allow);
+	bool selected = f->sides[dir == WR_EGRESS ? 0 : 1].id.row[dir] != 0;
+	const struct reason *r = author->kind == WR_BY_DEFAULT && selected
+					 ? &undecided[dir]
+					 : author_reason(s, number, dir, allow);
 	wr_out_key(s->out, dir == WR_EGRESS ? "egress" : "ingress");
 	wr_out_map(s->out);
 	wr_out_key_string(s->out, "verdict", allow ? "allow" : "deny");

@@ -46,6 +46,11 @@ static void skip(struct wr_expect_result *out, const char *note)
 static int collect(void *ctx, const struct wr_expect_pair *pair)
 {
 	struct packets *p = ctx;
+	if (pair->src.pod != WR_NONE && pair->src.pod == pair->dst.pod) {
+		skip(p->out, "which pod of a Service a packet goes to is chance: not tried for a "
+			     "pod to itself");
+		return 0;
+	}
 	struct wr_lab_flow f = {.from = end_text(p->lab, &pair->src),
 				.to = end_text(p->lab, &pair->dst),
 				.proto = pair->proto,

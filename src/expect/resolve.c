@@ -79,8 +79,11 @@ static void add_service(struct resolver *r, const struct wr_value *v, const char
 	}
 	for (size_t k = 0; k < w->services[i].n_pods; k++) {
 		uint16_t port = wr_service_target(sp, &w->pods[w->services[i].pods[k]]);
+		size_t had = out->n;
 		if (port)
 			add_pod(r, w->services[i].pods[k], port, out);
+		if (out->n > had)
+			out->items[had].side.by_service = true;
 	}
 }
 

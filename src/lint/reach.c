@@ -97,6 +97,15 @@ static bool admits_outside(const struct lint *l, const struct wr_side *dst, uint
 	       set_allows(l, row[wr_program_world_class(l->p, WR_IPV6)], key);
 }
 
+/* A caller that is the pod itself: by its own address, or back through its Service. */
+static bool reaches_itself(const struct lint *l, const struct wr_side *src,
+			   const struct wr_side *dst, uint32_t key)
+{
+	struct wr_verdict v;
+	wr_evaluate(l->p, src, dst, (uint8_t)(key >> 16), (uint16_t)key, &v);
+	return v.allow;
+}
+
 /* Whether any of the callers may; where none is known, any pod of another namespace. */
 static bool admits_callers(const struct lint *l, uint32_t pod, const struct wr_side *dst,
 			   const struct callers *callers, uint32_t key)
@@ -105,7 +114,8 @@ static bool admits_callers(const struct lint *l, uint32_t pod, const struct wr_s
 	struct wr_side src;
 	for (uint32_t i = 0; i < callers->n; i++)
 		if (!wr_side_pod(l->p, callers->pods[i], 0, &src) &&
-		    set_allows(l, row[src.id.class], key))
+		    (callers->pods[i] == pod ? reaches_itself(l, &src, dst, key)
+					     : set_allows(l, row[src.id.class], key)))
 			return true;
 	if (callers->n)
 		return false;
@@ -147,6 +157,7 @@ static bool all_closed(const struct lint *l, const struct wr_service *s,
 		uint16_t port = wr_service_target(sp, &l->w->pods[s->pods[i]]);
 		if (!port || wr_side_pod(l->p, s->pods[i], 0, &dst) < 0)
 			continue;
+		dst.by_service = true;
 		if (!dst.id.row[WR_INGRESS] ||
 		    admits(l, s->pods[i], &dst, callers, WR_KEY(sp->proto, port)))
 			return false;
