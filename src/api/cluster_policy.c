@@ -313,7 +313,9 @@ void wr_dec_cluster_policy(struct wr_decoder *d, const struct wr_value *v, struc
 	wr_schema_fields(d, v, schema);
 	size_t first = wr_diags_count(d->diags);
 	wr_dec_meta_strict(d, v, o);
-	wr_schema_check(d, v, schema, blocks_rules(d, first));
+	const struct wr_value *api = wr_value_get(v, "apiVersion");
+	bool beta = api && api->type == WR_STRING && strstr(api->text, "/v1beta1");
+	wr_schema_check(d, v, schema, blocks_rules(d, first), beta);
 	if (d->failed || d->nomem)
 		return;
 	const struct wr_value *spec = wr_value_get(v, "spec"), *tier = wr_value_get(spec, "tier"),

@@ -127,24 +127,34 @@ static const char *not_a_cidr(const struct wr_value *v)
 	return "Invalid CIDR format provided";
 }
 
+/* v1beta1: isCIDR(self) && cidr(self) == cidr(self).masked() */
+static const char *not_a_network(const struct wr_value *v)
+{
+	struct wr_cidr_check c;
+	const char *said = not_a_cidr(v);
+	if (said || wr_check_cidr(v->text, &c) || !c.host_bits)
+		return said;
+	return "Invalid CIDR format provided";
+}
+
 static bool is_alnum(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* One label of DOMAIN_PATTERN; its "A-z" lets five signs pass at the start. */
-static bool is_domain_label(const char *s, size_t n)
+/* One label; the "A-z" of DOMAIN_PATTERN lets these signs pass at the start. */
+static bool is_domain_label(const char *s, size_t n, const char *signs)
 {
-	bool starts = n && (is_alnum(*s) || (*s && strchr("[\\]^_`", *s)));
+	bool starts = n && (is_alnum(*s) || (*s && strchr(signs, *s)));
 	for (size_t i = 1; i + 1 < n; i++)
 		if (!is_alnum(s[i]) && s[i] != '-' && s[i] != '_')
 			return false;
 	return starts && (n == 1 || is_alnum(s[n - 1]));
 }
 
-#define DOMAIN_LABEL "[a-zA-z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?"
-#define DOMAIN_PATTERN "^(\\*\\.)?(" DOMAIN_LABEL "\\.)+" DOMAIN_LABEL "\\.?$"
-static bool is_domain(const char *s)
+#define DOMAIN_LABEL(first) "[" first "]([-a-zA-Z0-9_]*[a-zA-Z0-9])?"
+#define DOMAIN_PATTERN(first) "^(\\*\\.)?(" DOMAIN_LABEL(first) "\\.)+" DOMAIN_LABEL(first) "\\.?$"
+static bool is_domain_of(const char *s, const char *signs)
 {
 	size_t labels = 0;
 	if (!strncmp(s, "*.", 2))
@@ -153,7 +163,7 @@ static bool is_domain(const char *s)
 		size_t n = strcspn(s, ".");
 		if (!n && !*s && labels >= 2) /* the dot at the end */
 			return true;
-		if (!is_domain_label(s, n))
+		if (!is_domain_label(s, n, signs))
 			return false;
 		labels++;
 		if (!s[n])
@@ -162,23 +172,46 @@ static bool is_domain(const char *s)
 	}
 }
 
+static bool is_domain(const char *s)
+{
+	return is_domain_of(s, "[\\]^_`");
+}
+
+static bool is_later_domain(const char *s)
+{
+	return is_domain_of(s, "");
+}
+
+static const struct wr_schema later_cidr = {
+	.type = WR_SCHEMA_STRING,
+	.most = 43,
+	.rule = not_a_network,
+	.advice = "write a network's own address and its length, \"10.0.0.0/8\" or \"fd00::/8\": "
+		  "no bits behind the length"};
 static const struct wr_schema cidr = {
 	.type = WR_SCHEMA_STRING,
 	.most = 43,
 	.rule = not_a_cidr,
-	.advice = "write an address and a length, \"10.0.0.0/8\" or \"fd00::/8\""};
+	.advice = "write an address and a length, \"10.0.0.0/8\" or \"fd00::/8\"",
+	.later = &later_cidr};
 static const struct wr_schema networks = {.type = WR_SCHEMA_ARRAY,
 					  .items = &cidr,
 					  .least = 1,
 					  .most = 25,
 					  .set = true,
 					  .advice = "write a list of 1 to 25 CIDRs"};
-static const struct wr_schema domain = {
-	.type = WR_SCHEMA_STRING,
-	.matches = is_domain,
-	.pattern = DOMAIN_PATTERN,
-	.advice = "write a whole name of two labels or more, \"example.com\", or \"*.example.com\" "
-		  "for all names below it"};
+#define DOMAIN_ADVICE                                                                          \
+	"write a whole name of two labels or more, \"example.com\", or \"*.example.com\" for " \
+	"all names below it"
+static const struct wr_schema later_domain = {.type = WR_SCHEMA_STRING,
+					      .matches = is_later_domain,
+					      .pattern = DOMAIN_PATTERN("a-zA-Z0-9"),
+					      .advice = DOMAIN_ADVICE};
+static const struct wr_schema domain = {.type = WR_SCHEMA_STRING,
+					.matches = is_domain,
+					.pattern = DOMAIN_PATTERN("a-zA-z0-9"),
+					.advice = DOMAIN_ADVICE,
+					.later = &later_domain};
 static const struct wr_schema domains = {.type = WR_SCHEMA_ARRAY,
 					 .items = &domain,
 					 .least = 1,

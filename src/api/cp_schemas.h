@@ -3,7 +3,8 @@
 /*
  * The CustomResourceDefinitions of policy.networking.k8s.io, experimental
  * channel: ClusterNetworkPolicy v1alpha2 (v0.2.0), AdminNetworkPolicy and
- * BaselineAdminNetworkPolicy v1alpha1 (v0.1.7).
+ * BaselineAdminNetworkPolicy v1alpha1 (v0.1.7). ClusterNetworkPolicy v1beta1, of
+ * which there is no release, is v1alpha2 with two rules made stricter ("later").
  */
 #include "api/schema.h"
 

@@ -61,6 +61,7 @@ static const struct {
 	{WR_KIND_NETWORKPOLICY, NP_API},
 	{WR_KIND_INGRESS, "networking.k8s.io/v1"},
 	{WR_KIND_CLUSTERNETWORKPOLICY, CP_GROUP "/v1alpha2"},
+	{WR_KIND_CLUSTERNETWORKPOLICY, CP_GROUP "/v1beta1"}, /* in no release of the API so far */
 	{WR_KIND_ADMINNETWORKPOLICY, CP_GROUP "/v1alpha1"},
 	{WR_KIND_BASELINEADMINNETWORKPOLICY, CP_GROUP "/v1alpha1"},
 };

@@ -21,7 +21,13 @@
 struct checker {
 	struct wr_decoder *d;
 	bool blocked; /* an error after which the server does not look at CEL */
+	bool later;   /* the kind's later version */
 };
+
+static const struct wr_schema *in_version(const struct checker *c, const struct wr_schema *s)
+{
+	return c->later && s->later ? s->later : s;
+}
 
 static void advise(struct checker *c, const struct wr_schema *s)
 {
@@ -274,6 +280,7 @@ static void check_strings(struct checker *c, const struct wr_path *path, const s
 static void check_value(struct checker *c, const struct wr_path *path, const struct wr_value *v,
 			const struct wr_schema *s)
 {
+	s = in_version(c, s);
 	bool typed = check_type(c, path, v, s);
 	if (s->choices)
 		check_choice(c, path, v, s);
@@ -314,6 +321,7 @@ static void each_value(struct checker *c, const struct wr_path *path, const stru
 {
 	if (wr_dec_absent(v))
 		return;
+	s = in_version(c, s);
 	fn(c, path, v, s);
 	if (s->type == WR_SCHEMA_OBJECT && v->type == WR_MAP)
 		for (const struct wr_property *p = s->props; p->name; p++) {
@@ -375,9 +383,9 @@ void wr_schema_fields(struct wr_decoder *d, const struct wr_value *v, const stru
 }
 
 void wr_schema_check(struct wr_decoder *d, const struct wr_value *v, const struct wr_schema *s,
-		     bool blocked)
+		     bool blocked, bool later)
 {
-	struct checker c = {.d = d, .blocked = blocked};
+	struct checker c = {.d = d, .blocked = blocked, .later = later};
 	struct wr_path top = WR_KEY(NULL, "<nil>");
 	check_value(&c, NULL, v, s);
 	each_value(&c, NULL, v, s, check_set);

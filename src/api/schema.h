@@ -36,6 +36,7 @@ struct wr_schema {
 	const char *(*rule)(const struct wr_value *v);
 	const struct wr_misplaced *misplaced; /* advice for unknown fields, or NULL */
 	const char *advice;                   /* for a value that breaks the schema, or NULL */
+	const struct wr_schema *later; /* what a later version has in its place; NULL: the same */
 };
 
 /*
@@ -47,7 +48,8 @@ void wr_schema_fields(struct wr_decoder *d, const struct wr_value *v, const stru
 /*
  * Validates v against a schema. All field errors are added to d; rules in CEL
  * are left out where the server leaves them out, which as_api_server records:
- * after an error of the schema that blocks, or of the metadata (blocked).
+ * after an error of the schema that blocks, or of the metadata (blocked). later:
+ * with what the kind's later version has in place of parts of the schema.
  */
 void wr_schema_check(struct wr_decoder *d, const struct wr_value *v, const struct wr_schema *s,
-		     bool blocked);
+		     bool blocked, bool later);

@@ -664,6 +664,49 @@ static void errors_of_the_metadata(void **state)
 		"metadata.name=\"default\" can be created in the cluster\n");
 }
 
+/* v1beta1 takes what v1alpha2 takes, but for bits behind a length, and signs before a name. */
+static void the_later_version(void **state)
+{
+#define BETA "apiVersion: policy.networking.k8s.io/v1beta1\nkind: ClusterNetworkPolicy\n"
+#define PEERS(list)                                          \
+	META "spec:\n  tier: Admin\n  priority: 1\n" SUBJECT \
+	     "  egress:\n  - {action: Accept, to: [" list "]}\n"
+	static const struct complaint cases[] = {
+		{BETA PEERS("{networks: [10.0.0.1/8]}"), PEER_OUT ".networks[0]",
+		 NO_CIDR("10.0.0.1/8"), "a network's own address", 9, 39},
+		{BETA PEERS("{networks: ['2001:db8::1/64']}"), PEER_OUT ".networks[0]",
+		 NO_CIDR("2001:db8::1/64"), NULL, 9, 39},
+		{BETA PEERS("{networks: [all]}"), PEER_OUT ".networks[0]", NO_CIDR("all"), NULL, 9,
+		 39},
+		{BETA PEERS("{domainNames: [_a.example.com]}"), PEER_OUT ".domainNames[0]",
+		 "Invalid value: \"_a.example.com\": " PEER_OUT ".domainNames[0] in body should "
+		 "match '^(\\*\\.)?([a-zA-Z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\\.)+"
+		 "[a-zA-Z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\\.?$'",
+		 "a whole name", 9, 42},
+		{"apiVersion: policy.networking.k8s.io/v1beta1\nkind: AdminNetworkPolicy\n" META
+		 "spec: {priority: 1, subject: {namespaces: {}}}\n",
+		 "apiVersion",
+		 "no kind \"AdminNetworkPolicy\" in apiVersion "
+		 "\"policy.networking.k8s.io/v1beta1\"",
+		 "write apiVersion: policy.networking.k8s.io/v1alpha1", 1, 13},
+	};
+	static const char *const good[] = {
+		BETA PEERS("{networks: [10.0.0.0/8, '2001:db8::/64', 10.0.0.1/32]}"),
+		BETA PEERS("{domainNames: [a_b.example.com, '*.example.com']}"),
+		NEW PEERS("{networks: [10.0.0.1/8, '2001:db8::1/64']}"),
+		NEW PEERS("{domainNames: [_a.example.com]}"),
+	};
+	(void)state;
+	EXPECT_ALL(cases);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct fixture f;
+		const struct wr_object *o = fixture_one(&f, good[i]);
+		assert_int_equal(o->kind, WR_KIND_CLUSTERNETWORKPOLICY);
+		assert_int_equal(o->cp.n_rules[WR_EGRESS], 1);
+		fixture_down(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -676,6 +719,7 @@ int main(void)
 		cmocka_unit_test(lists_at_their_bounds),
 		cmocka_unit_test(rule_names),
 		cmocka_unit_test(cidrs),
+		cmocka_unit_test(the_later_version),
 		cmocka_unit_test(domain_names),
 		cmocka_unit_test(sets),
 		cmocka_unit_test(rules_in_cel),
