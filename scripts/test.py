@@ -134,6 +134,7 @@ def phase_cli(counts, _):
 def phase_examples(counts, _):
     if (ROOT / 'tests/examples/run.py').exists():
         lines_protocol(counts, 'examples', ['tests/examples/run.py', ASAN / 'weir'], 300)
+        lines_protocol(counts, 'pages', ['tests/examples/pages.py', ASAN / 'weir'], 300)
 
 
 def phase_bogons(counts, _):

@@ -145,6 +145,10 @@ def main():
         weir('down')
     done = subprocess.run([str(ROOT / 'examples/demo.py'), WEIR], capture_output=True, text=True,
                           timeout=180)
+    pages = subprocess.run([str(ROOT / 'tests/examples/pages.py'), WEIR, '--lab'],
+                           capture_output=True, text=True, timeout=180)
+    bad = [line for line in pages.stdout.splitlines() if line.startswith('FAIL')]
+    report('pages', '; '.join(bad) or (pages.stderr[-300:] if pages.returncode else None))
     report('demonstration', None if done.returncode == 0 else done.stdout[-300:] + done.stderr[-300:])
     return 1 if failed else 0
 
