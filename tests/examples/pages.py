@@ -60,7 +60,7 @@ def manifests(weir, text, folder, recipes):
             continue
         out = run(weir, f'weir validate -f {path.name}', folder)
         good = 'apiVersion:' in block and re.search(r'^\d+ documents? checked: .* 0 refused', out, re.M)
-        yield path.stem, None if good else f'in no recipe, and not accepted: {out.strip()[:200]}'
+        yield path.stem, None if good else f'in no recipe, and not accepted: {out.strip()[:200]!r}'
         if not name:
             path.unlink()
 
