@@ -335,12 +335,11 @@ const struct wr_command wr_cmd_validate = {
 	.name = "validate",
 	.summary = "say what the API server would say to each network policy",
 	.description =
-		"Decodes and validates every NetworkPolicy as a current Kubernetes API server "
-		"does:\n"
-		"the same field errors in the same words and order, all at once, and what kubectl\n"
-		"finds before (unknown and duplicate fields, wrong types), each with its place, "
-		"the\n"
-		"line, and what to do. Objects of other kinds are counted, not checked.\n"
+		"Decodes and validates every NetworkPolicy, and every cluster-wide policy, as a\n"
+		"current Kubernetes API server does: the same field errors in the same words and\n"
+		"order, all at once, and what kubectl finds before (unknown and duplicate fields,\n"
+		"wrong types), each with its place, the line, and what to do. Objects of other\n"
+		"kinds are counted, not checked.\n"
 		"Exit status: 0 when all are accepted, 1 when not, 2 when a path cannot be read.\n",
 	.examples = "  weir validate -f policy.yaml\n"
 		    "  weir validate -f manifests/ -o json\n"

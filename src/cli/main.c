@@ -29,9 +29,10 @@ static const struct wr_command *const commands[] = {
 const struct wr_command wr_cmd_weir = {
 	.name = "weir",
 	.summary = "Kubernetes network policies: answered from manifests, enforced in the kernel",
-	.description = "weir compiles the NetworkPolicies of Kubernetes manifests once, answers "
-		       "questions\n"
-		       "from the result, and enforces the very same result in the kernel.\n",
+	.description =
+		"weir compiles the policies of Kubernetes manifests once, NetworkPolicies and\n"
+		"cluster-wide ones, answers questions from the result, and enforces the very same\n"
+		"result in the kernel.\n",
 	.examples = "  weir eval -f manifests/ --from shop/web --to shop/db --port 5432\n"
 		    "  weir list -f manifests/ -o json\n"
 		    "  weir describe -f manifests/ shop/allow-web\n",
