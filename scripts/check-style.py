@@ -21,7 +21,7 @@ import subprocess
 import sys
 
 # The rooms from the ground up: a folder includes itself and those before it.
-ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint', 'expect', 'bpf', 'datapath', 'kube', 'lab', 'agent', 'cli']
+ROOMS = ['base', 'input', 'api', 'model', 'engine', 'lint', 'expect', 'bpf', 'datapath', 'kube', 'apiserver', 'lab', 'agent', 'cli']
 
 # Libraries and the only rooms that may include them.
 LIBRARIES = [
@@ -31,6 +31,7 @@ LIBRARIES = [
     (r'nftables/.*|libmnl/.*', ['datapath', 'lab']),
     (r'curl/.*', ['kube']),
     (r'uv\.h', ['agent']),
+    (r'microhttpd\.h|gnutls/.*|sqlite3\.h', ['apiserver']),
     (r'cmocka\.h', []),
 ]
 

@@ -27,6 +27,9 @@ build	pc:libuv	libuv1-dev
 build	pc:libbpf	libbpf-dev
 build	pc:libmnl	libmnl-dev
 build	pc:libnftables	libnftables-dev
+build	pc:libmicrohttpd	libmicrohttpd-dev
+build	pc:gnutls	libgnutls28-dev
+build	pc:sqlite3	libsqlite3-dev
 test	pc:cmocka	libcmocka-dev
 test	cmd:valgrind	valgrind
 test	cmd:clang-format	clang-format
@@ -36,6 +39,7 @@ test	cmd:groff	groff-base
 test	cmd:man	man-db
 test	cmd:dot	graphviz
 test	cmd:git	git
+test	cmd:kubectl	kubernetes-client
 demo	cmd:ip	iproute2
 demo	cmd:nft	nftables
 demo	cmd:dnsmasq	dnsmasq-base

@@ -176,6 +176,7 @@ extern const struct wr_command wr_cmd_agent;
 extern const struct wr_command wr_cmd_status;
 extern const struct wr_command wr_cmd_flows;
 extern const struct wr_command wr_cmd_datapath;
+extern const struct wr_command wr_cmd_apiserver;
 extern const struct wr_command wr_cmd_version;
 extern const struct wr_command wr_cmd_help;
 extern const struct wr_command wr_cmd_completion;

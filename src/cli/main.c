@@ -19,6 +19,7 @@ static const struct wr_command *const commands[] = {
 	&wr_cmd_status,
 	&wr_cmd_flows,
 	&wr_cmd_datapath,
+	&wr_cmd_apiserver,
 	&wr_cmd_version,
 	&wr_cmd_help,
 	&wr_cmd_completion,

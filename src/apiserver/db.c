@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apiserver/db.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct wr_db {
+	sqlite3 *sql;
+	sqlite3_stmt *put, *delete, *version;
+};
+
+static const char schema[] =
+	"PRAGMA journal_mode=WAL;"
+	"PRAGMA synchronous=NORMAL;"
+	"CREATE TABLE IF NOT EXISTS objects (resource TEXT NOT NULL, key TEXT NOT NULL,"
+	" rv INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (resource, key)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS version (one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" rv INTEGER NOT NULL);"
+	"INSERT OR IGNORE INTO version VALUES (1, 0);";
+
+static int complain(struct wr_db *db, struct wr_diags *diags, const char *path)
+{
+	wr_diag_add(diags, WR_ERROR, (struct wr_mark){.file = path}, NULL, NULL,
+		    "the database cannot be used: %s", sqlite3_errmsg(db->sql));
+	return -EIO;
+}
+
+static bool prepare(struct wr_db *db, const char *text, sqlite3_stmt **out)
+{
+	return sqlite3_prepare_v2(db->sql, text, -1, out, NULL) == SQLITE_OK;
+}
+
+int wr_db_open(const char *path, struct wr_diags *diags, struct wr_db **out)
+{
+	struct wr_db *db = calloc(1, sizeof(*db));
+	if (!db)
+		return -ENOMEM;
+	bool good = sqlite3_open(path, &db->sql) == SQLITE_OK &&
+		    sqlite3_busy_timeout(db->sql, 2000) == SQLITE_OK &&
+		    sqlite3_exec(db->sql, schema, NULL, NULL, NULL) == SQLITE_OK &&
+		    prepare(db, "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", &db->put) &&
+		    prepare(db, "DELETE FROM objects WHERE resource = ? AND key = ?",
+			    &db->delete) &&
+		    prepare(db, "UPDATE version SET rv = ?", &db->version);
+	if (!good) {
+		int rc = db->sql ? complain(db, diags, path) : -ENOMEM;
+		wr_db_close(db);
+		return rc;
+	}
+	*out = db;
+	return 0;
+}
+
+void wr_db_close(struct wr_db *db)
+{
+	if (!db)
+		return;
+	(void)sqlite3_finalize(db->put);
+	(void)sqlite3_finalize(db->delete);
+	(void)sqlite3_finalize(db->version);
+	(void)sqlite3_close(db->sql);
+	free(db);
+}
+
+uint64_t wr_db_version(struct wr_db *db)
+{
+	sqlite3_stmt *q = NULL;
+	uint64_t rv = 0;
+	if (prepare(db, "SELECT rv FROM version", &q) && sqlite3_step(q) == SQLITE_ROW)
+		rv = (uint64_t)sqlite3_column_int64(q, 0);
+	(void)sqlite3_finalize(q);
+	return rv;
+}
+
+/* Resources are named with their group: numbers may change. */
+static int resource_of(const char *name)
+{
+	char buf[WR_RESOURCE_TEXT];
+	for (int i = 0; i < WR_AS_RESOURCES; i++)
+		if (!strcmp(wr_resource_name(&wr_resources[i], buf), name))
+			return i;
+	return -1;
+}
+
+int wr_db_load(struct wr_db *db, struct wr_store *s, struct wr_diags *diags)
+{
+	sqlite3_stmt *q = NULL;
+	int rc = 0, step = SQLITE_ERROR;
+	if (prepare(db, "SELECT resource, key, rv, body FROM objects ORDER BY resource, key", &q))
+		while (!rc && (step = sqlite3_step(q)) == SQLITE_ROW) {
+			const char *name = (const char *)sqlite3_column_text(q, 0);
+			const char *key = (const char *)sqlite3_column_text(q, 1);
+			const char *body = (const char *)sqlite3_column_text(q, 3);
+			int kind = name ? resource_of(name) : -1;
+			if (kind >= 0 && key && body)
+				rc = wr_store_restore(s, (enum wr_as_kind)kind, key, body,
+						      strlen(body),
+						      (uint64_t)sqlite3_column_int64(q, 2));
+		}
+	if (!rc && step != SQLITE_DONE)
+		rc = complain(db, diags, NULL);
+	(void)sqlite3_finalize(q);
+	return rc;
+}
+
+/* Runs a statement whose first two values are an object's place. */
+static bool run_at(sqlite3_stmt *q, enum wr_as_kind kind, const char *key)
+{
+	char buf[WR_RESOURCE_TEXT];
+	bool good = sqlite3_bind_text(q, 1, wr_resource_name(&wr_resources[kind], buf), -1,
+				      SQLITE_TRANSIENT) == SQLITE_OK &&
+		    sqlite3_bind_text(q, 2, key, -1, SQLITE_STATIC) == SQLITE_OK &&
+		    sqlite3_step(q) == SQLITE_DONE;
+	(void)sqlite3_reset(q);
+	return good;
+}
+
+static bool set_version(struct wr_db *db, uint64_t rv)
+{
+	bool good = sqlite3_bind_int64(db->version, 1, (sqlite3_int64)rv) == SQLITE_OK &&
+		    sqlite3_step(db->version) == SQLITE_DONE;
+	(void)sqlite3_reset(db->version);
+	return good;
+}
+
+static bool sql(struct wr_db *db, const char *text)
+{
+	return sqlite3_exec(db->sql, text, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static int finish(struct wr_db *db, bool good)
+{
+	if (good && sql(db, "COMMIT"))
+		return 0;
+	(void)sql(db, "ROLLBACK");
+	return -EIO;
+}
+
+int wr_db_put(struct wr_db *db, enum wr_as_kind kind, const char *key, const char *text,
+	      size_t size, uint64_t rv)
+{
+	if (!sql(db, "BEGIN"))
+		return -EIO;
+	bool good = size <= INT32_MAX &&
+		    sqlite3_bind_int64(db->put, 3, (sqlite3_int64)rv) == SQLITE_OK &&
+		    sqlite3_bind_text(db->put, 4, text, (int)size, SQLITE_STATIC) == SQLITE_OK &&
+		    run_at(db->put, kind, key) && set_version(db, rv);
+	(void)sqlite3_clear_bindings(db->put);
+	return finish(db, good);
+}
+
+int wr_db_delete(struct wr_db *db, enum wr_as_kind kind, const char *key, uint64_t rv)
+{
+	if (!sql(db, "BEGIN"))
+		return -EIO;
+	return finish(db, run_at(db->delete, kind, key) && set_version(db, rv));
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apiserver/form.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "apiserver/columns.h"
+#include "input/input.h"
+
+/* One media range of Accept, "application/json;as=Table;v=v1;g=meta.k8s.io". */
+static bool take(const char *range, size_t size, struct wr_form *out)
+{
+	char buf[256];
+	if (size >= sizeof(buf))
+		return false;
+	memcpy(buf, range, size);
+	buf[size] = '\0';
+	if (strncmp(buf, "application/json", 16) != 0 && strncmp(buf, "*/*", 3) != 0 &&
+	    strncmp(buf, "application/*", 13) != 0)
+		return false;
+	struct wr_form f = {.api = strstr(buf, "v=v1beta1") ? "meta.k8s.io/v1beta1"
+							    : "meta.k8s.io/v1"};
+	if (strstr(buf, "as=Table"))
+		f.as = WR_FORM_TABLE;
+	else if (strstr(buf, "as=PartialObjectMetadata"))
+		f.as = WR_FORM_METADATA;
+	else if (strstr(buf, "as="))
+		return false;
+	*out = f;
+	return true;
+}
+
+int wr_form_of(struct wr_call *c, struct wr_form *out)
+{
+	const char *accept = c->q->accept, *include = wr_query(c, "includeObject");
+	bool found = !accept || !*accept;
+	*out = (struct wr_form){.api = "meta.k8s.io/v1"};
+	while (!found && *accept) {
+		accept += strspn(accept, ", \t");
+		size_t n = strcspn(accept, ",");
+		found = n && take(accept, n, out);
+		accept += n;
+	}
+	if (!found)
+		return wr_refuse(c, WR_NOT_ACCEPTABLE,
+				 "only the following media types are accepted: application/json");
+	if (include && !strcmp(include, "Object"))
+		out->include = WR_INCLUDE_OBJECT;
+	else if (include && !strcmp(include, "None"))
+		out->include = WR_INCLUDE_NONE;
+	return 0;
+}
+
+/* ---- items ---- */
+
+/* The length of {"kind":"K","apiVersion":"A", at the begin of stored texts. */
+static size_t head_size(enum wr_as_kind kind)
+{
+	char api[WR_RESOURCE_TEXT];
+	return strlen("{\"kind\":\"\",\"apiVersion\":\"\",") + strlen(wr_resources[kind].kind) +
+	       strlen(wr_resource_api(&wr_resources[kind], api));
+}
+
+static void put_metadata(const struct wr_form *f, const struct wr_value *object,
+			 struct wr_text *out)
+{
+	wr_text_printf(
+		out,
+		"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"%s\",\"metadata\":", f->api);
+	wr_text_value(out, wr_value_get(object, "metadata"));
+	wr_text_put(out, "}");
+}
+
+static void put_row(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind,
+		    const struct wr_value *object, const struct wr_blob *blob, struct wr_text *out)
+{
+	wr_text_put(out, "{\"cells\":");
+	wr_text_value(out, wr_columns_cells(t, kind, object));
+	wr_text_put(out, ",\"object\":");
+	if (f->include == WR_INCLUDE_OBJECT)
+		wr_text_add(out, blob->text, blob->size);
+	else if (f->include == WR_INCLUDE_METADATA)
+		put_metadata(f, object, out);
+	else
+		wr_text_put(out, "null");
+	wr_text_put(out, "}");
+}
+
+void wr_form_item(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind,
+		  const struct wr_blob *blob, bool first, struct wr_text *out)
+{
+	struct wr_value *object = NULL;
+	if (!first)
+		wr_text_put(out, ",");
+	if (f->as == WR_FORM_OBJECT) {
+		size_t head = wr_resources[kind].custom ? 0 : head_size(kind);
+		if (head && head < blob->size) {
+			wr_text_put(out, "{");
+			wr_text_add(out, blob->text + head, blob->size - head);
+		} else {
+			wr_text_add(out, blob->text, blob->size);
+		}
+		return;
+	}
+	if (wr_json_parse(t->arena, blob->text, blob->size, (struct wr_mark){0}, &object, NULL) <
+	    0) {
+		t->nomem = true;
+		return;
+	}
+	if (f->as == WR_FORM_METADATA)
+		put_metadata(f, object, out);
+	else
+		put_row(t, f, kind, object, blob, out);
+}
+
+/* ---- lists ---- */
+
+void wr_form_begin(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind, uint64_t rv,
+		   const char *token, size_t remaining, struct wr_text *out)
+{
+	char api[WR_RESOURCE_TEXT];
+	const struct wr_resource *r = &wr_resources[kind];
+	if (f->as == WR_FORM_OBJECT)
+		wr_text_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\"", r->kind,
+			       wr_resource_api(r, api));
+	else
+		wr_text_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\"",
+			       f->as == WR_FORM_TABLE ? "Table" : "PartialObjectMetadataList",
+			       f->api);
+	wr_text_printf(out, ",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"", rv);
+	if (token)
+		wr_text_printf(out, ",\"continue\":\"%s\"", token);
+	if (token && remaining)
+		wr_text_printf(out, ",\"remainingItemCount\":%zu", remaining);
+	wr_text_put(out, "}");
+	if (f->as == WR_FORM_TABLE) {
+		wr_text_put(out, ",\"columnDefinitions\":");
+		wr_text_value(out, wr_columns_heads(t, kind));
+	}
+	wr_text_put(out, f->as == WR_FORM_TABLE ? ",\"rows\":[" : ",\"items\":[");
+}
+
+void wr_form_end(struct wr_text *out)
+{
+	wr_text_put(out, "]}\n");
+}
+
+void wr_form_object(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind,
+		    const struct wr_blob *blob, struct wr_text *out)
+{
+	if (f->as == WR_FORM_OBJECT) {
+		wr_text_add(out, blob->text, blob->size);
+		return;
+	}
+	if (f->as == WR_FORM_METADATA) {
+		wr_form_item(t, f, kind, blob, true, out);
+		return;
+	}
+	wr_form_begin(t, f, kind, blob->rv, NULL, 0, out);
+	wr_form_item(t, f, kind, blob, true, out);
+	wr_text_put(out, "]}");
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The resources that are served: one row each, from which discovery, paths,
+ * storage and tables come.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+enum wr_as_kind {
+	WR_AS_NAMESPACES,
+	WR_AS_PODS,
+	WR_AS_NODES,
+	WR_AS_SERVICES,
+	WR_AS_ENDPOINTS,
+	WR_AS_SERVICEACCOUNTS,
+	WR_AS_CONFIGMAPS,
+	WR_AS_SECRETS,
+	WR_AS_EVENTS,
+	WR_AS_DEPLOYMENTS,
+	WR_AS_REPLICASETS,
+	WR_AS_STATEFULSETS,
+	WR_AS_DAEMONSETS,
+	WR_AS_ENDPOINTSLICES,
+	WR_AS_INGRESSES,
+	WR_AS_NETWORKPOLICIES,
+	WR_AS_CLUSTERNETWORKPOLICIES,
+	WR_AS_ADMINNETWORKPOLICIES,
+	WR_AS_BASELINEADMINNETWORKPOLICIES,
+	WR_AS_CUSTOMRESOURCEDEFINITIONS,
+	WR_AS_RESOURCES
+};
+
+struct wr_resource {
+	const char *group; /* "" is the core */
+	const char *version;
+	const char *plural, *singular, *kind;
+	const char *const short_names[3]; /* NULL-terminated */
+	const char *category;             /* "all", or NULL */
+	bool namespaced;
+	bool status;     /* has the subresource */
+	bool scale;      /* has the subresource */
+	bool generation; /* counts changes of the specification */
+	bool custom;     /* comes from a CustomResourceDefinition */
+	bool validated;  /* by weir's own decoder */
+};
+
+/* Indexed by enum wr_as_kind. */
+extern const struct wr_resource wr_resources[WR_AS_RESOURCES];
+
+/* The row of a plural name, or -1. */
+int wr_resource_find(const char *group, const char *version, const char *plural);
+
+/* "networkpolicies.networking.k8s.io", "pods": as error messages name it. */
+#define WR_RESOURCE_TEXT 96
+const char *wr_resource_name(const struct wr_resource *r, char buf[WR_RESOURCE_TEXT]);
+
+/* "networking.k8s.io/v1", "v1" */
+const char *wr_resource_api(const struct wr_resource *r, char buf[WR_RESOURCE_TEXT]);
+
+/* The groups in the order of discovery; ends with NULL. The core is not among them. */
+extern const char *const wr_resource_groups[];
