@@ -55,6 +55,21 @@ struct wr_value *wr_call_parse(struct wr_call *c, const struct wr_blob *blob)
 	return v;
 }
 
+int wr_call_parse_body(struct wr_call *c, struct wr_value **out)
+{
+	struct wr_diags *diags = wr_diags_new();
+	int rc = diags ? wr_json_parse(c->t.arena, c->q->body, c->q->size, (struct wr_mark){0}, out,
+				       diags)
+		       : -ENOMEM;
+	c->t.nomem |= rc == -ENOMEM;
+	if (rc < 0)
+		(void)wr_refuse(c, WR_BAD_REQUEST, "error decoding: %s",
+				diags && wr_diags_count(diags) ? wr_diags_at(diags, 0)->message
+							       : "no JSON");
+	wr_diags_free(diags);
+	return rc < 0 ? -1 : 0;
+}
+
 void wr_answer_text(struct wr_call *c, unsigned code, const char *text, size_t size)
 {
 	if (c->answered)

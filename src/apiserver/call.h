@@ -76,6 +76,9 @@ const char *wr_call_key(struct wr_call *c, const char *ns, const char *name);
 /* Parses a stored text. NULL: out of memory (noted). */
 struct wr_value *wr_call_parse(struct wr_call *c, const struct wr_blob *blob);
 
+/* Parses the body as JSON of any kind. -1: refused. */
+int wr_call_parse_body(struct wr_call *c, struct wr_value **out);
+
 /* Answers with a tree, or with a text of the store. */
 void wr_answer(struct wr_call *c, unsigned code, const struct wr_value *v);
 void wr_answer_text(struct wr_call *c, unsigned code, const char *text, size_t size);

@@ -58,28 +58,16 @@ static struct wr_value *read_yaml(struct wr_call *c)
 
 struct wr_value *wr_object_read(struct wr_call *c)
 {
-	WR_CLEANUP(diags)
-	struct wr_diags *diags = wr_diags_new();
 	struct wr_value *v = NULL;
 	const char *type = c->q->content_type;
-	c->t.nomem |= !diags;
-	if (!diags)
-		return NULL;
 	if (type && strstr(type, "yaml")) {
 		v = read_yaml(c);
 	} else if (type && strstr(type, "protobuf")) {
 		wr_refuse(c, WR_UNSUPPORTED_MEDIA,
 			  "the body of the request was in an unknown format - accepted media "
 			  "types include: application/json, application/yaml");
+	} else if (wr_call_parse_body(c, &v) < 0) {
 		return NULL;
-	} else {
-		int rc = wr_json_parse(c->t.arena, c->q->body, c->q->size, (struct wr_mark){0}, &v,
-				       diags);
-		c->t.nomem |= rc == -ENOMEM;
-		if (rc < 0)
-			wr_refuse(c, WR_BAD_REQUEST, "error decoding: %s",
-				  wr_diags_count(diags) ? wr_diags_at(diags, 0)->message
-							: "no JSON");
 	}
 	if (v && v->type != WR_MAP && !c->answered) {
 		wr_refuse(c, WR_BAD_REQUEST, "the body is a %s, and an object was expected",
