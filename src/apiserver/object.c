@@ -10,6 +10,7 @@
 
 #include "api/check.h"
 #include "api/decode.h"
+#include "apiserver/protobuf.h"
 #include "base/cleanup.h"
 #include "input/input.h"
 
@@ -63,9 +64,11 @@ struct wr_value *wr_object_read(struct wr_call *c)
 	if (type && strstr(type, "yaml")) {
 		v = read_yaml(c);
 	} else if (type && strstr(type, "protobuf")) {
-		wr_refuse(c, WR_UNSUPPORTED_MEDIA,
-			  "the body of the request was in an unknown format - accepted media "
-			  "types include: application/json, application/yaml");
+		if (wr_protobuf_read(&c->t, c->q->body, c->q->size, &v) < 0)
+			wr_refuse(
+				c, WR_UNSUPPORTED_MEDIA,
+				"the body of the request was in an unknown format - accepted media "
+				"types include: application/json, application/yaml");
 	} else if (wr_call_parse_body(c, &v) < 0) {
 		return NULL;
 	}

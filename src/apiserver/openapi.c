@@ -39,8 +39,8 @@ static void add_gvk(struct wr_tree *t, struct wr_value *v, const struct wr_resou
 static struct wr_value *from_schema(struct wr_tree *t, const struct wr_schema *s)
 {
 	static const char *const types[] = {
-		[WR_SCHEMA_OBJECT] = "object", [WR_SCHEMA_ARRAY] = "array",
-		[WR_SCHEMA_STRING] = "string", [WR_SCHEMA_INT32] = "integer",
+		[WR_SCHEMA_OBJECT] = "object",  [WR_SCHEMA_ARRAY] = "array",
+		[WR_SCHEMA_STRING] = "string",  [WR_SCHEMA_INT32] = "integer",
 		[WR_SCHEMA_STRINGS] = "object", [WR_SCHEMA_ANY] = "object"};
 	struct wr_value *v = typed(t, types[s->type]);
 	if (s->type == WR_SCHEMA_OBJECT) {
@@ -119,9 +119,10 @@ static void add_np_types(struct wr_tree *t, struct wr_value *schemas)
 
 static enum wr_kind policy_kind(const struct wr_resource *r)
 {
-	return r == &wr_resources[WR_AS_CLUSTERNETWORKPOLICIES]	   ? WR_KIND_CLUSTERNETWORKPOLICY
-	       : r == &wr_resources[WR_AS_ADMINNETWORKPOLICIES] ? WR_KIND_ADMINNETWORKPOLICY
-								: WR_KIND_BASELINEADMINNETWORKPOLICY;
+	return r == &wr_resources[WR_AS_CLUSTERNETWORKPOLICIES] ? WR_KIND_CLUSTERNETWORKPOLICY
+	       : r == &wr_resources[WR_AS_ADMINNETWORKPOLICIES]
+		       ? WR_KIND_ADMINNETWORKPOLICY
+		       : WR_KIND_BASELINEADMINNETWORKPOLICY;
 }
 
 static void add_kind(struct wr_tree *t, struct wr_value *schemas, const struct wr_resource *r)
@@ -155,8 +156,8 @@ static struct wr_value *parameter(struct wr_tree *t, const char *name)
 	return v;
 }
 
-static struct wr_value *operation(struct wr_tree *t, const struct wr_resource *r, const char *action,
-				  bool writes)
+static struct wr_value *operation(struct wr_tree *t, const struct wr_resource *r,
+				  const char *action, bool writes)
 {
 	static const char *const names[] = {"dryRun", "fieldManager", "fieldValidation"};
 	struct wr_value *v = wr_tree_map(t), *responses = wr_tree_map(t), *ok = wr_tree_map(t);
@@ -179,7 +180,8 @@ static void add_paths(struct wr_tree *t, struct wr_value *paths, const struct wr
 	char api[WR_RESOURCE_TEXT];
 	const char *list = wr_arena_printf(t->arena, "/%s/%s%s/%s", *r->group ? "apis" : "api",
 					   wr_resource_api(r, api),
-					   r->namespaced ? "/namespaces/{namespace}" : "", r->plural);
+					   r->namespaced ? "/namespaces/{namespace}" : "",
+					   r->plural);
 	const char *one = list ? wr_arena_printf(t->arena, "%s/{name}", list) : NULL;
 	struct wr_value *a = wr_tree_map(t), *b = wr_tree_map(t);
 	t->nomem |= !one;

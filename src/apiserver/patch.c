@@ -93,8 +93,8 @@ void wr_verb_patch(struct wr_call *c)
 	}
 	if (wr_object_validation(c, &validation) < 0)
 		return;
-	const struct wr_blob *blob =
-		wr_store_get(&c->s->store, c->kind, wr_call_key(c, c->ns, c->name));
+	const struct wr_blob *blob = wr_store_get(&c->s->store, c->kind,
+						  wr_call_key(c, c->ns, c->name));
 	if (how == APPLY) {
 		wr_apply(c, blob, validation);
 		return;

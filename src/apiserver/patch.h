@@ -9,8 +9,7 @@
 #include "apiserver/tree.h"
 
 /* RFC 7386: null removes, maps merge, all else replaces. target may be NULL. */
-struct wr_value *wr_patch_merge(struct wr_tree *t, struct wr_value *target,
-				struct wr_value *patch);
+struct wr_value *wr_patch_merge(struct wr_tree *t, struct wr_value *target, struct wr_value *patch);
 
 /*
  * RFC 6902. 0 and *out; -EINVAL with *why (in the arena, or constant): the list of
