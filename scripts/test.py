@@ -131,6 +131,11 @@ def phase_cli(counts, _):
         lines_protocol(counts, f'cli/{pathlib.Path(script).stem}', [script, ASAN / 'weir'], 300)
 
 
+def phase_apiserver(counts, _):
+    for script in sorted(glob.glob(str(ROOT / 'tests/apiserver/test_*.py'))):
+        lines_protocol(counts, f'apiserver/{pathlib.Path(script).stem}', [script, ASAN / 'weir'], 600)
+
+
 def phase_examples(counts, _):
     if (ROOT / 'tests/examples/run.py').exists():
         lines_protocol(counts, 'examples', ['tests/examples/run.py', ASAN / 'weir'], 300)

@@ -111,8 +111,7 @@ void wr_verb_patch(struct wr_call *c)
 	struct wr_value *o = wr_call_parse(c, blob), *old = wr_call_parse(c, blob);
 	if (!patch || !o || !old)
 		return;
-	/* the stored version is no precondition; one that the patch sets is */
-	wr_tree_remove(wr_value_get(o, "metadata"), "resourceVersion");
+	/* a version that the patch sets, and that is not the stored one, is a conflict */
 	o = patched(c, how, o, patch);
 	if (o && wr_object_address(c, o) == 0)
 		wr_write_changed(c, o, old, blob, validation);

@@ -23,10 +23,10 @@ bool wr_subresource_known(const struct wr_call *c)
 }
 
 /* autoscaling/v1 Scale of a workload. */
-static void answer_scale(struct wr_call *c, const struct wr_blob *blob)
+void wr_answer_scale(struct wr_call *c, const struct wr_value *o)
 {
 	struct wr_tree *t = &c->t;
-	struct wr_value *o = wr_call_parse(c, blob), *v = wr_tree_map(t), *meta = wr_tree_map(t);
+	struct wr_value *v = wr_tree_map(t), *meta = wr_tree_map(t);
 	struct wr_value *spec = wr_tree_map(t), *status = wr_tree_map(t);
 	static const char *const kept[] = {"name", "namespace", "uid", "resourceVersion",
 					   "creationTimestamp"};
@@ -56,7 +56,7 @@ void wr_verb_get(struct wr_call *c)
 	if (!blob) {
 		wr_refuse_not_found(c, c->name);
 	} else if (!strcmp(c->sub, "scale")) {
-		answer_scale(c, blob);
+		wr_answer_scale(c, wr_call_parse(c, blob));
 	} else {
 		wr_form_object(&c->t, &form, c->kind, blob, &c->out->text);
 		wr_answer_text(c, 200, "\n", 1);

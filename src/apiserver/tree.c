@@ -207,6 +207,12 @@ struct wr_value *wr_tree_copy(struct wr_tree *t, const struct wr_value *v)
 	if (!c)
 		return NULL;
 	*c = *v;
+	if (v->text) {
+		c->text = wr_arena_strdup(t->arena, v->text);
+		t->nomem |= !c->text;
+		if (!c->text)
+			return NULL;
+	}
 	if (v->type == WR_LIST || v->type == WR_MAP) {
 		c->mark = (struct wr_mark){0};
 		c->n = 0;

@@ -46,7 +46,7 @@ void wr_tree_insert(struct wr_tree *t, struct wr_value *list, size_t at, struct 
 void wr_tree_push(struct wr_tree *t, struct wr_value *list, struct wr_value *item);
 void wr_tree_cut(struct wr_value *list, size_t at);
 
-/* A deep copy: shares nothing but texts. */
+/* A deep copy, which shares nothing. */
 struct wr_value *wr_tree_copy(struct wr_tree *t, const struct wr_value *v);
 
 /* Equal as JSON: the order of keys does not matter; 1 and 1.0 are the same. */

@@ -12,6 +12,9 @@ void wr_verb_patch(struct wr_call *c);
 void wr_verb_delete(struct wr_call *c);
 void wr_verb_delete_all(struct wr_call *c);
 
+/* Answers with the autoscaling/v1 Scale of a workload. */
+void wr_answer_scale(struct wr_call *c, const struct wr_value *o);
+
 /* Whether the call's subresource is one that its resource has. */
 bool wr_subresource_known(const struct wr_call *c);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "apiserver/managed.h"
+#include "apiserver/verbs.h"
 
 #define OBJECT_MAX (3U * 1024 * 1024)
 
@@ -37,11 +38,16 @@ static int commit(struct wr_call *c, struct wr_value *o, const char *key, unsign
 		wr_refuse(c, WR_TOO_LARGE, "Request entity too large: limit is %u", OBJECT_MAX);
 	else if (rc)
 		wr_refuse_store(c, rc);
+	else if (!strcmp(c->sub, "scale"))
+		wr_answer_scale(c, o);
 	else
 		wr_answer_text(c, code, text.bytes, text.n);
 	wr_text_free(&text);
 	return rc ? -1 : 0;
 }
+
+/* Where an object comes from. */
+enum origin { SENT, APPLIED, LOADED };
 
 /* ---- new ---- */
 
@@ -91,8 +97,9 @@ static int check_namespace(struct wr_call *c, const char *name)
 }
 
 static int write_new(struct wr_call *c, struct wr_value *o, enum wr_validation validation,
-		     bool loaded)
+		     enum origin origin)
 {
+	bool loaded = origin == LOADED;
 	char buf[WR_RESOURCE_TEXT];
 	struct wr_value *meta = wr_tree_want_map(&c->t, o, "metadata");
 	const char *rv = wr_tree_text(meta, "resourceVersion");
@@ -115,18 +122,24 @@ static int write_new(struct wr_call *c, struct wr_value *o, enum wr_validation v
 	if (wr_store_get(&c->s->store, c->kind, key))
 		return wr_refuse_with(c, WR_ALREADY_EXISTS, name, NULL, "%s \"%s\" already exists",
 				      wr_resource_name(c->r, buf), name);
-	wr_managed_update(c, o, NULL);
+	if (origin != APPLIED)
+		wr_managed_update(c, o, NULL);
 	return commit(c, o, key, 201);
 }
 
 int wr_write_new(struct wr_call *c, struct wr_value *o, enum wr_validation validation)
 {
-	return write_new(c, o, validation, false);
+	return write_new(c, o, validation, SENT);
 }
 
 int wr_write_new_loaded(struct wr_call *c, struct wr_value *o)
 {
-	return write_new(c, o, WR_VALIDATION_IGNORE, true);
+	return write_new(c, o, WR_VALIDATION_IGNORE, LOADED);
+}
+
+int wr_write_new_managed(struct wr_call *c, struct wr_value *o, enum wr_validation validation)
+{
+	return write_new(c, o, validation, APPLIED);
 }
 
 /* ---- changed ---- */
@@ -230,8 +243,23 @@ static bool may_go(const struct wr_value *o)
 	       !wr_tree_at(o, "metadata.deletionGracePeriodSeconds");
 }
 
-int wr_write_changed(struct wr_call *c, struct wr_value *o, struct wr_value *old,
-		     const struct wr_blob *blob, enum wr_validation validation)
+/* The same fields are everybody's, whenever that was. */
+static bool same_managers(const struct wr_value *o, const struct wr_value *old)
+{
+	const struct wr_value *a = wr_tree_at(o, "metadata.managedFields");
+	const struct wr_value *b = wr_tree_at(old, "metadata.managedFields");
+	if (!a || !b || a->type != WR_LIST || b->type != WR_LIST || a->n != b->n)
+		return a == b;
+	for (size_t i = 0; i < a->n; i++)
+		if (!wr_tree_equal(wr_value_get(a->items[i], "fieldsV1"),
+				   wr_value_get(b->items[i], "fieldsV1")))
+			return false;
+	return true;
+}
+
+static int write_changed(struct wr_call *c, struct wr_value *o, struct wr_value *old,
+			 const struct wr_blob *blob, enum wr_validation validation,
+			 enum origin origin)
 {
 	if (check_versions(c, o, old, blob) < 0)
 		return -1;
@@ -243,11 +271,14 @@ int wr_write_changed(struct wr_call *c, struct wr_value *o, struct wr_value *old
 		wr_tree_set(&c->t, wr_value_get(o, "metadata"), "generation",
 			    wr_tree_int(&c->t, wr_tree_number(old, "metadata.generation", 0) + 1));
 	const char *key = wr_call_key(c, c->ns, c->name);
-	bool managed = wr_managed_update(c, o, old);
+	bool managed = origin == APPLIED ? !same_managers(o, old) : wr_managed_update(c, o, old);
 	if (c->t.nomem)
 		return -1;
 	if (unchanged(o, old) && !managed) {
-		wr_answer_text(c, 200, blob->text, blob->size);
+		if (!strcmp(c->sub, "scale"))
+			wr_answer_scale(c, old);
+		else
+			wr_answer_text(c, 200, blob->text, blob->size);
 		return 0;
 	}
 	if (commit(c, o, key, 200) < 0)
@@ -257,6 +288,18 @@ int wr_write_changed(struct wr_call *c, struct wr_value *o, struct wr_value *old
 		return wr_write_delete(c, c->r, key, true, &gone);
 	}
 	return 0;
+}
+
+int wr_write_changed(struct wr_call *c, struct wr_value *o, struct wr_value *old,
+		     const struct wr_blob *blob, enum wr_validation validation)
+{
+	return write_changed(c, o, old, blob, validation, SENT);
+}
+
+int wr_write_managed(struct wr_call *c, struct wr_value *o, struct wr_value *old,
+		     const struct wr_blob *blob, enum wr_validation validation)
+{
+	return write_changed(c, o, old, blob, validation, APPLIED);
 }
 
 /* ---- gone ---- */

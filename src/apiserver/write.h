@@ -9,6 +9,11 @@
  */
 int wr_write_new(struct wr_call *c, struct wr_value *o, enum wr_validation validation);
 
+/* Both for an object whose managedFields are as they shall be. */
+int wr_write_new_managed(struct wr_call *c, struct wr_value *o, enum wr_validation validation);
+int wr_write_managed(struct wr_call *c, struct wr_value *o, struct wr_value *old,
+		     const struct wr_blob *blob, enum wr_validation validation);
+
 /* The same for an object that is loaded at the start: it keeps its status and its uid. */
 int wr_write_new_loaded(struct wr_call *c, struct wr_value *o);
 
