@@ -15,6 +15,12 @@
 #include "apiserver/watch.h"
 
 #define CONNECTIONS_MAX 4000
+/*
+ * The library (0.9.75, epoll without a thread of its own) does not ask to be run
+ * when a connection was resumed: then it is, this often and at this distance.
+ */
+#define STIR_ROUNDS 20
+#define STIR_MS 5
 
 struct wr_exchange {
 	struct wr_http *h;
@@ -59,6 +65,7 @@ static void wake(struct wr_exchange *x)
 	if (x->next)
 		x->next->at = x->at;
 	x->asleep = false;
+	x->h->stir = STIR_ROUNDS;
 	MHD_resume_connection(x->connection);
 }
 
@@ -377,6 +384,10 @@ int wr_http_run(struct wr_http *h, int stop_fd)
 		int64_t wait = wake_due(h, seen != h->server->store.rv);
 		MHD_UNSIGNED_LONG_LONG timeout;
 		seen = h->server->store.rv;
+		if (h->stir) {
+			h->stir--;
+			wait = wait < STIR_MS ? wait : STIR_MS;
+		}
 		if (MHD_get_timeout(h->daemon, &timeout) == MHD_YES && (int64_t)timeout < wait)
 			wait = (int64_t)timeout;
 		fds[0] = (struct pollfd){.fd = stop_fd, .events = POLLIN};

@@ -21,6 +21,7 @@ struct wr_http {
 	struct wr_exchange *sleeping; /* a list of those that are suspended */
 	uint64_t requests, watches;
 	int epoll_fd;
+	unsigned stir; /* rounds in which the library is run without being asked to */
 };
 
 /* Listens on an address; *port is 0 for any and becomes the one that it is. */

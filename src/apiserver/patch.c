@@ -60,9 +60,9 @@ static struct wr_value *patched(struct wr_call *c, enum how how, struct wr_value
 	if (rc == 0 && out && out->type == WR_MAP)
 		return out;
 	if (how == JSON)
-		wr_refuse_with(c, WR_INVALID, c->name, NULL,
-			       "the server rejected our request due to an error in our request: %s",
-			       why);
+		wr_refuse(c, WR_INVALID,
+			  "the server rejected our request due to an error in our request: %s",
+			  why);
 	else
 		wr_refuse(c, WR_BAD_REQUEST, "the patch cannot be applied: %s", why);
 	return NULL;

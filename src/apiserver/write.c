@@ -240,7 +240,7 @@ static bool may_go(const struct wr_value *o)
 {
 	const struct wr_value *f = wr_tree_at(o, "metadata.finalizers");
 	return wr_tree_at(o, "metadata.deletionTimestamp") && !(f && f->type == WR_LIST && f->n) &&
-	       !wr_tree_at(o, "metadata.deletionGracePeriodSeconds");
+	       wr_tree_number(o, "metadata.deletionGracePeriodSeconds", 0) == 0;
 }
 
 /* The same fields are everybody's, whenever that was. */
