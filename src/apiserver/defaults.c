@@ -38,6 +38,24 @@ static void ports(struct wr_call *c, struct wr_value *list)
 
 /* ---- NetworkPolicy ---- */
 
+/* The server stores no empty lists here, and no empty matchLabels (omitempty in Go). */
+static void drop_empty(struct wr_value *v)
+{
+	size_t kept = 0;
+	for (size_t i = 0; v->type == WR_LIST && i < v->n; i++)
+		drop_empty(v->items[i]);
+	if (v->type != WR_MAP)
+		return;
+	for (size_t i = 0; i < v->n; i++) {
+		struct wr_field f = v->fields[i];
+		drop_empty(f.value);
+		if (f.value->n || (f.value->type != WR_LIST &&
+				   (f.value->type != WR_MAP || strcmp(f.key, "matchLabels") != 0)))
+			v->fields[kept++] = f;
+	}
+	v->n = kept;
+}
+
 static void networkpolicy(struct wr_call *c, struct wr_value *o)
 {
 	static const char *const rules[] = {"ingress", "egress"};
@@ -49,8 +67,9 @@ static void networkpolicy(struct wr_call *c, struct wr_value *o)
 		for (size_t i = 0; i < length(list); i++)
 			ports(c, wr_value_get(list->items[i], "ports"));
 	}
+	drop_empty(spec);
 	want_map(c, spec, "podSelector");
-	if (length(wr_value_get(spec, "policyTypes")) || wr_value_get(spec, "policyTypes"))
+	if (wr_value_get(spec, "policyTypes"))
 		return;
 	struct wr_value *types = wr_tree_list(&c->t);
 	wr_tree_push(&c->t, types, wr_tree_string(&c->t, "Ingress"));

@@ -90,8 +90,10 @@ static int wrong_type(struct wr_call *c, const char *kind, const char *api)
 				 "version (%s)",
 				 api, want);
 	return wr_refuse(c, WR_BAD_REQUEST,
-			 "%s in version \"%s\" cannot be handled as a %s: kind does not match",
-			 kind, c->r->version, c->r->kind);
+			 "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is "
+			 "registered for version \"%s\" in scheme "
+			 "\"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
+			 kind, c->r->version, c->r->kind, kind, want);
 }
 
 static int check_type(struct wr_call *c, struct wr_value *o)
@@ -226,6 +228,8 @@ static struct wr_value *cause(struct wr_call *c, const struct wr_diag *d)
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (!strncmp(d->message, types[i][0], strlen(types[i][0])))
 			reason = types[i][1];
+	if (strstr(d->message, " in body must be of type "))
+		reason = "FieldValueTypeInvalid";
 	struct wr_value *v = wr_tree_map(&c->t);
 	wr_tree_set_string(&c->t, v, "reason", reason);
 	wr_tree_set_string(&c->t, v, "message", d->message);

@@ -251,7 +251,7 @@ static void version_2(struct wr_call *c)
 	static const char json[] = "{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\","
 				   "\"version\":\"1.36\"},\"paths\":{},\"definitions\":{}}\n";
 	if (c->q->accept && strstr(c->q->accept, "protobuf")) {
-		c->out->type = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+		c->out->type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 		wr_answer_text(c, 200, protobuf, sizeof(protobuf) - 1);
 	} else {
 		wr_answer_text(c, 200, json, sizeof(json) - 1);

@@ -220,8 +220,14 @@ struct wr_value *wr_tree_copy(struct wr_tree *t, const struct wr_value *v)
 	}
 	for (size_t i = 0; v->type == WR_LIST && i < v->n; i++)
 		wr_tree_push(t, c, wr_tree_copy(t, v->items[i]));
-	for (size_t i = 0; v->type == WR_MAP && i < v->n; i++)
-		wr_tree_set(t, c, v->fields[i].key, wr_tree_copy(t, v->fields[i].value));
+	for (size_t i = 0; v->type == WR_MAP && i < v->n; i++) {
+		struct wr_value *value = wr_tree_copy(t, v->fields[i].value);
+		struct wr_field *f = value ? append(t, c, v->fields[i].key) : NULL;
+		if (!f)
+			continue;
+		f->value = value;
+		f->duplicate = v->fields[i].duplicate;
+	}
 	return c;
 }
 

@@ -103,9 +103,7 @@ static int write_new(struct wr_call *c, struct wr_value *o, enum wr_validation v
 	char buf[WR_RESOURCE_TEXT];
 	struct wr_value *meta = wr_tree_want_map(&c->t, o, "metadata");
 	const char *rv = wr_tree_text(meta, "resourceVersion");
-	if (rv && *rv && strcmp(rv, "0") != 0)
-		return wr_refuse(c, WR_BAD_REQUEST,
-				 "resourceVersion should not be set on objects to be created");
+	bool versioned = rv && *rv && strcmp(rv, "0") != 0;
 	name_it(c, meta);
 	const char *name = wr_tree_text(meta, "name");
 	if (check_namespace(c, name ? name : "") < 0)
@@ -115,6 +113,9 @@ static int write_new(struct wr_call *c, struct wr_value *o, enum wr_validation v
 	new_metadata(c, meta, loaded);
 	if (wr_object_admit(c, o, validation) < 0)
 		return -1;
+	if (versioned && !loaded)
+		return wr_refuse(c, WR_BAD_REQUEST,
+				 "resourceVersion should not be set on objects to be created");
 	name = wr_tree_text(meta, "name");
 	if (!name || c->t.nomem)
 		return -1;
