@@ -12,10 +12,11 @@
  *	Baseline	as Admin, for what is left (nothing, where a NetworkPolicy was)
  *	default		what nobody painted is allowed
  *
- * A class on whose canvas nothing is open any more is out until the next tier:
- * after the first rules without ports few are left, however many rules follow.
- * And many classes have the same canvas: what a rule makes of it is found out
- * once.
+ * Classes that have been painted alike so far are a group, with one canvas: at
+ * first all of them. A rule splits a group into those that its peers hold, which
+ * get the canvas with the rule painted on it, and the rest. A group on whose
+ * canvas nothing is open any more is out until the next tier: after the first
+ * rules without ports few are left, however many rules follow.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -79,42 +80,47 @@ int painter_fixed_authors(struct wr_program *p)
 
 /* ---- painting one row ---- */
 
-/* What the operation in hand makes of a canvas: many classes have the same one. */
-struct step {
-	uint32_t cover, out;
-	uint32_t next; /* step of the same canvas with another cover, or WR_NONE */
-};
-
-struct head {
-	uint32_t number; /* another than the painter's: no steps yet */
-	uint32_t first;
-};
-
 /* What a rule is to every row: looked up once. */
 struct known_rule {
 	bool known, named; /* named: its cover depends on the destination */
 	uint32_t author, cover;
 };
 
+struct group {
+	uint32_t canvas, size; /* size: number of classes */
+	uint32_t at;           /* its place in the list of open ones */
+	struct wr_bitset *classes;
+};
+
+/* How the rule in hand's peers hold a group; zero between rules. */
+struct hit {
+	uint32_t n;      /* how many of its classes */
+	uint32_t target; /* the group that these are going to be, or 0 */
+};
+
 struct painter {
 	struct wr_program *p;
 	struct wr_arena *arena; /* of the painter itself */
 	const struct row *row;
-	uint32_t *state;        /* canvas by class */
-	struct wr_bitset *open; /* classes on whose canvas something is open */
 	struct canvases canvases;
-	uint32_t *live; /* words of open that were not empty when the policy in hand began */
+	WR_VEC(struct group) groups;
+	uint32_t *group_of;                /* by class */
+	WR_VEC(uint32_t) open;             /* groups on whose canvas something is open */
+	struct wr_bitset *is_open;         /* their classes */
+	WR_VEC(struct wr_bitset *) unused; /* sets of groups of earlier rows */
+	uint32_t *live; /* words of is_open that are not empty, as the policy in hand began */
 	uint32_t n_live;
+	struct wr_bitset *held; /* open classes that the rule in hand's peers hold; in live words */
+	bool by_groups;         /* how they were found */
+	struct hit *hit;        /* by group */
+	size_t n_hit;           /* room in hit */
+	WR_VEC(uint32_t) touched; /* groups that the rule in hand's peers hold in part or whole */
 	struct known_rule **rules[2]; /* by policy and rule */
 	/* the rule in hand */
 	const struct wr_rule *rule;
 	enum paint paint;
 	uint32_t author, cover;
-	bool named;
-	uint32_t *covers;          /* of a named one: by signature + 1; 0: not yet */
-	uint32_t number;           /* of the operation in hand, from 1 */
-	WR_VEC(struct head) heads; /* by canvas */
-	WR_VEC(struct step) steps;
+	uint32_t *covers; /* of one with named ports: by signature + 1; 0: not yet */
 };
 
 static enum paint paint_of(enum wr_action action)
@@ -130,33 +136,221 @@ static enum paint paint_of(enum wr_action action)
 	return PAINT_DENY;
 }
 
-static void begin_operation(struct painter *pt)
+/* ---- groups ---- */
+
+static void clear(struct wr_bitset *s)
 {
-	pt->number++;
-	pt->steps.n = 0;
+	memset(s->words, 0, wr_bitset_words(s->bits) * sizeof(*s->words));
 }
 
-/* The step that is known already, or WR_NONE. */
-static uint32_t find_step(const struct painter *pt, uint32_t canvas, uint32_t cover)
+/* An empty group; *id is its number. */
+static int new_group(struct painter *pt, uint32_t canvas, uint32_t *id)
 {
-	if (canvas >= pt->heads.n || pt->heads.items[canvas].number != pt->number)
-		return WR_NONE;
-	uint32_t i = pt->heads.items[canvas].first;
-	while (i != WR_NONE && pt->steps.items[i].cover != cover)
-		i = pt->steps.items[i].next;
-	return i;
+	struct wr_bitset *set = pt->unused.n ? pt->unused.items[--pt->unused.n]
+					     : wr_bitset_new(pt->arena, pt->p->classes.n);
+	if (!set)
+		return -ENOMEM;
+	clear(set);
+	*id = (uint32_t)pt->groups.n;
+	return wr_vec_push(&pt->groups, (struct group){canvas, 0, WR_NONE, set});
 }
 
-static int note_step(struct painter *pt, uint32_t canvas, uint32_t cover, uint32_t out)
+static bool is_open(const struct painter *pt, uint32_t group)
 {
-	while (pt->heads.n <= canvas)
-		if (wr_vec_push(&pt->heads, (struct head){0}) < 0)
+	return pt->canvases.items.items[pt->groups.items[group].canvas].open;
+}
+
+static int list_open(struct painter *pt, uint32_t group)
+{
+	pt->groups.items[group].at = (uint32_t)pt->open.n;
+	return wr_vec_push(&pt->open, group);
+}
+
+static int open_group(struct painter *pt, uint32_t group)
+{
+	wr_bitset_or(pt->is_open, pt->groups.items[group].classes);
+	return list_open(pt, group);
+}
+
+/* Takes a group out of the open ones when the rule in hand has closed it. */
+static void close_group(struct painter *pt, uint32_t group)
+{
+	struct group *g = &pt->groups.items[group];
+	if (is_open(pt, group))
+		return;
+	wr_bitset_and_not(pt->is_open, g->classes);
+	uint32_t last = pt->open.items[--pt->open.n];
+	pt->open.items[g->at] = last;
+	pt->groups.items[last].at = g->at;
+}
+
+/* Those that the rule in hand has touched, and those that it has made. */
+static void close_groups(struct painter *pt, uint32_t first_new)
+{
+	for (size_t i = 0; i < pt->touched.n; i++)
+		close_group(pt, pt->touched.items[i]);
+	for (uint32_t g = first_new; g < pt->groups.n; g++)
+		close_group(pt, g);
+}
+
+static int paint_canvas(struct painter *pt, uint32_t in, uint32_t cover, uint32_t *out)
+{
+	return canvas_paint(&pt->canvases, in, &pt->p->sets.covers.items[cover], pt->paint,
+			    pt->author, out);
+}
+
+/* ---- which groups a rule's peers hold ---- */
+
+static int touch(struct painter *pt, uint32_t group, uint32_t n)
+{
+	if (group >= pt->n_hit) {
+		size_t room = pt->groups.n + pt->groups.n / 2 + 64;
+		struct hit *hit = realloc(pt->hit, room * sizeof(*hit));
+		if (!hit)
 			return -ENOMEM;
-	struct head *head = &pt->heads.items[canvas];
-	uint32_t next = head->number == pt->number ? head->first : WR_NONE;
-	*head = (struct head){pt->number, (uint32_t)pt->steps.n};
-	return wr_vec_push(&pt->steps, (struct step){cover, out, next});
+		memset(hit + pt->n_hit, 0, (room - pt->n_hit) * sizeof(*hit));
+		pt->hit = hit;
+		pt->n_hit = room;
+	}
+	int rc = pt->hit[group].n ? 0 : wr_vec_push(&pt->touched, group);
+	pt->hit[group].n += n;
+	return rc;
 }
+
+#define FEW_GROUPS 16
+
+/* By going through the groups: the shorter way while they are few. */
+static int touch_groups(struct painter *pt)
+{
+	int rc = 0;
+	for (size_t i = 0; i < pt->open.n && !rc; i++) {
+		const struct group *g = &pt->groups.items[pt->open.items[i]];
+		uint64_t in = 0, out = 0;
+		for (uint32_t k = 0; k < pt->n_live; k++) {
+			uint32_t w = pt->live[k];
+			in |= g->classes->words[w] & pt->held->words[w];
+			out |= g->classes->words[w] & ~pt->held->words[w];
+		}
+		/* how many they are is known when they are moved */
+		if (in)
+			rc = touch(pt, pt->open.items[i], out ? 1 : g->size);
+	}
+	return rc;
+}
+
+/* By going through the classes. */
+static int touch_classes(struct painter *pt)
+{
+	int rc = 0;
+	for (uint32_t k = 0; k < pt->n_live; k++) {
+		uint32_t w = pt->live[k];
+		for (uint64_t left = pt->held->words[w]; left && !rc; left &= left - 1)
+			rc = touch(pt, pt->group_of[w * 64 + (unsigned)__builtin_ctzll(left)], 1);
+	}
+	return rc;
+}
+
+/* Fills touched and hit. */
+static int find_touched(struct painter *pt)
+{
+	pt->touched.n = 0;
+	pt->by_groups = pt->open.n <= FEW_GROUPS;
+	return pt->by_groups ? touch_groups(pt) : touch_classes(pt);
+}
+
+static void forget_touched(struct painter *pt)
+{
+	for (size_t i = 0; i < pt->touched.n; i++)
+		pt->hit[pt->touched.items[i]] = (struct hit){0};
+}
+
+/* ---- a rule that covers the same for all that it holds ---- */
+
+/* Moves the held classes of one group to another, word by word. */
+static void move_words(struct painter *pt, uint32_t from, uint32_t to)
+{
+	struct group *old = &pt->groups.items[from], *new = &pt->groups.items[to];
+	for (uint32_t k = 0; k < pt->n_live; k++) {
+		uint32_t w = pt->live[k];
+		uint64_t moved = old->classes->words[w] & pt->held->words[w];
+		new->classes->words[w] = moved;
+		old->classes->words[w] &= ~moved;
+		for (; moved; moved &= moved - 1) {
+			pt->group_of[w * 64 + (unsigned)__builtin_ctzll(moved)] = to;
+			new->size++;
+			old->size--;
+		}
+	}
+}
+
+static void move_class(struct painter *pt, uint32_t class, uint32_t to)
+{
+	struct group *old = &pt->groups.items[pt->group_of[class]], *new = &pt->groups.items[to];
+	wr_bitset_remove(old->classes, class);
+	wr_bitset_add(new->classes, class);
+	old->size--;
+	new->size++;
+	pt->group_of[class] = to;
+}
+
+/* The held classes of a group become a group of their own, now or with those of others. */
+static int split(struct painter *pt, uint32_t group, uint32_t canvas)
+{
+	uint32_t id;
+	int rc = new_group(pt, canvas, &id);
+	if (rc)
+		return rc;
+	if (pt->by_groups)
+		move_words(pt, group, id);
+	else
+		pt->hit[group].target = id;
+	return list_open(pt, id);
+}
+
+static void move_targets(struct painter *pt)
+{
+	for (uint32_t k = 0; k < pt->n_live; k++) {
+		uint32_t w = pt->live[k];
+		for (uint64_t left = pt->held->words[w]; left; left &= left - 1) {
+			uint32_t class = w * 64 + (uint32_t)__builtin_ctzll(left);
+			uint32_t from = pt->group_of[class];
+			if (from < pt->n_hit && pt->hit[from].target)
+				move_class(pt, class, pt->hit[from].target);
+		}
+	}
+}
+
+/* *later: classes of it are still to be moved. */
+static int paint_group(struct painter *pt, uint32_t group, bool *later)
+{
+	uint32_t in = pt->groups.items[group].canvas, out;
+	int rc = paint_canvas(pt, in, pt->cover, &out);
+	if (rc || out == in)
+		return rc;
+	if (pt->hit[group].n == pt->groups.items[group].size) {
+		pt->groups.items[group].canvas = out;
+		return 0;
+	}
+	rc = split(pt, group, out);
+	*later |= pt->hit[group].target != 0;
+	return rc;
+}
+
+static int paint_held(struct painter *pt)
+{
+	uint32_t first_new = (uint32_t)pt->groups.n;
+	bool later = false;
+	int rc = find_touched(pt);
+	for (size_t i = 0; i < pt->touched.n && !rc; i++)
+		rc = paint_group(pt, pt->touched.items[i], &later);
+	if (later)
+		move_targets(pt);
+	forget_touched(pt);
+	close_groups(pt, first_new);
+	return rc;
+}
+
+/* ---- named ports ---- */
 
 /* What the rule in hand covers for a class. */
 static int cover_of(struct painter *pt, uint32_t class, uint32_t *cover)
@@ -174,80 +368,101 @@ static int cover_of(struct painter *pt, uint32_t class, uint32_t *cover)
 	return 0;
 }
 
-/* What the operation in hand makes of a canvas with a cover. */
-static int paint_canvas(struct painter *pt, uint32_t in, uint32_t cover, uint32_t *out)
+/* Moves a class to the new group of its cover, of those from first on. */
+static int move_to_cover(struct painter *pt, uint32_t group, uint32_t first, uint32_t *group_cover,
+			 uint32_t class, uint32_t cover)
 {
-	uint32_t known = find_step(pt, in, cover);
-	if (known != WR_NONE) {
-		*out = pt->steps.items[known].out;
-		return 0;
+	uint32_t id = first;
+	while (id < pt->groups.n && group_cover[id - first] != cover)
+		id++;
+	if (id == pt->groups.n) {
+		uint32_t out;
+		int rc = paint_canvas(pt, pt->groups.items[group].canvas, cover, &out);
+		if (!rc)
+			rc = new_group(pt, out, &id);
+		if (!rc)
+			rc = list_open(pt, id);
+		if (rc)
+			return rc;
+		group_cover[id - first] = cover;
 	}
-	int rc = canvas_paint(&pt->canvases, in, &pt->p->sets.covers.items[cover], pt->paint,
-			      pt->author, out);
-	return rc ? rc : note_step(pt, in, cover, *out);
-}
-
-static int paint_class(struct painter *pt, uint32_t class)
-{
-	uint32_t cover = pt->cover, out;
-	int rc = pt->named ? cover_of(pt, class, &cover) : 0;
-	if (rc || cover == COVER_NOTHING)
-		return rc;
-	rc = paint_canvas(pt, pt->state[class], cover, &out);
-	if (rc)
-		return rc;
-	pt->state[class] = out;
-	if (!pt->canvases.items.items[out].open)
-		wr_bitset_remove(pt->open, class);
+	move_class(pt, class, id);
 	return 0;
 }
 
-static int paint_all(struct painter *pt)
+static int split_by_cover(struct painter *pt, uint32_t group, uint32_t *group_cover)
 {
+	uint32_t first = (uint32_t)pt->groups.n;
 	int rc = 0;
-	for (size_t c = wr_bitset_next(pt->open, 0); c != SIZE_MAX && !rc;
-	     c = wr_bitset_next(pt->open, c + 1))
-		rc = paint_class(pt, (uint32_t)c);
-	return rc;
-}
-
-/* The first live word that is not below one. */
-static uint32_t first_live(const struct painter *pt, uint32_t word)
-{
-	uint32_t lo = 0, hi = pt->n_live;
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-		if (pt->live[mid] < word)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static int paint_listed(struct painter *pt, const struct atom *atom)
-{
-	int rc = 0;
-	for (uint32_t c = 0; c < atom->n_classes && !rc; c++)
-		if (wr_bitset_has(pt->open, atom->classes[c]))
-			rc = paint_class(pt, atom->classes[c]);
-	return rc;
-}
-
-/* The classes of an atom that are open: by its list or by its set, whichever is the shorter way. */
-static int paint_atom(struct painter *pt, const struct atom *atom)
-{
-	int rc = 0;
-	uint32_t first = atom->class_set ? first_live(pt, atom->first_word) : 0;
-	if (!atom->class_set || atom->n_classes < pt->n_live - first)
-		return paint_listed(pt, atom);
-	for (uint32_t i = first; i < pt->n_live && pt->live[i] <= atom->last_word && !rc; i++) {
-		uint32_t w = pt->live[i];
-		for (uint64_t both = pt->open->words[w] & atom->class_set->words[w]; both && !rc;
-		     both &= both - 1)
-			rc = paint_class(pt, w * 64 + (uint32_t)__builtin_ctzll(both));
+	for (uint32_t k = 0; k < pt->n_live && !rc; k++) {
+		uint32_t w = pt->live[k];
+		uint64_t both = pt->groups.items[group].classes->words[w] & pt->held->words[w];
+		for (; both && !rc; both &= both - 1) {
+			uint32_t class = w * 64 + (uint32_t)__builtin_ctzll(both), cover;
+			rc = cover_of(pt, class, &cover);
+			if (!rc && cover != COVER_NOTHING)
+				rc = move_to_cover(pt, group, first, group_cover, class, cover);
+		}
 	}
 	return rc;
+}
+
+/* A rule whose cover depends on the destination: class by class. */
+static int paint_named(struct painter *pt)
+{
+	uint32_t first_new = (uint32_t)pt->groups.n;
+	uint32_t *group_cover = calloc(pt->p->names.sample.n + 1, sizeof(*group_cover));
+	int rc = group_cover ? find_touched(pt) : -ENOMEM;
+	memset(pt->covers, 0, pt->p->names.sample.n * sizeof(*pt->covers));
+	for (size_t i = 0; i < pt->touched.n && !rc; i++)
+		rc = split_by_cover(pt, pt->touched.items[i], group_cover);
+	free(group_cover);
+	forget_touched(pt);
+	close_groups(pt, first_new);
+	return rc;
+}
+
+/* ---- rules ---- */
+
+/* The words of is_open that are not empty: the others hold nothing for the policy in hand. */
+static void find_live(struct painter *pt)
+{
+	pt->n_live = 0;
+	for (uint32_t i = 0; i < wr_bitset_words(pt->is_open->bits); i++)
+		if (pt->is_open->words[i])
+			pt->live[pt->n_live++] = i;
+}
+
+static void hold_listed(struct painter *pt, const struct atom *atom)
+{
+	for (uint32_t c = 0; c < atom->n_classes; c++)
+		if (wr_bitset_has(pt->is_open, atom->classes[c]))
+			wr_bitset_add(pt->held, atom->classes[c]);
+}
+
+/* Adds an atom's open classes. */
+static void hold(struct painter *pt, const struct atom *atom)
+{
+	if (!atom->class_set) {
+		hold_listed(pt, atom);
+		return;
+	}
+	for (uint32_t k = 0; k < pt->n_live; k++) {
+		uint32_t w = pt->live[k];
+		pt->held->words[w] |= atom->class_set->words[w] & pt->is_open->words[w];
+	}
+}
+
+static void hold_none(struct painter *pt)
+{
+	for (uint32_t k = 0; k < pt->n_live; k++)
+		pt->held->words[pt->live[k]] = 0;
+}
+
+static void hold_all(struct painter *pt)
+{
+	for (uint32_t k = 0; k < pt->n_live; k++)
+		pt->held->words[pt->live[k]] = pt->is_open->words[pt->live[k]];
 }
 
 bool painter_names_ports(const struct wr_rule *r)
@@ -285,29 +500,18 @@ static int paint_rule(struct painter *pt, uint32_t policy, uint32_t rule, const 
 	const struct wr_rule *r = &pt->p->world->policies[policy].rules[pt->row->dir][rule];
 	const struct known_rule *known;
 	int rc = know_rule(pt, policy, rule, &known);
-	if (rc)
+	if (rc || (!known->named && known->cover == COVER_NOTHING))
 		return rc;
 	pt->rule = r;
 	pt->paint = paint_of(r->action);
 	pt->author = known->author;
 	pt->cover = known->cover;
-	pt->named = known->named;
-	begin_operation(pt);
-	if (pt->named)
-		memset(pt->covers, 0, pt->p->names.sample.n * sizeof(*pt->covers));
+	hold_none(pt);
 	if (r->any_peer)
-		rc = paint_all(pt);
-	for (size_t i = 0; i < r->n_peers && !rc; i++)
-		rc = paint_atom(pt, &pt->p->sel.atoms.items[atoms[i]]);
-	return rc;
-}
-
-static void find_live(struct painter *pt)
-{
-	pt->n_live = 0;
-	for (uint32_t i = 0; i < wr_bitset_words(pt->open->bits); i++)
-		if (pt->open->words[i])
-			pt->live[pt->n_live++] = i;
+		hold_all(pt);
+	for (size_t i = 0; i < r->n_peers; i++)
+		hold(pt, &pt->p->sel.atoms.items[atoms[i]]);
+	return known->named ? paint_named(pt) : paint_held(pt);
 }
 
 static int paint_policy(struct painter *pt, uint32_t policy)
@@ -316,76 +520,80 @@ static int paint_policy(struct painter *pt, uint32_t policy)
 	const uint32_t *atoms = pt->p->sel.peer_atoms[pt->row->dir][policy];
 	int rc = 0;
 	find_live(pt);
-	for (uint32_t r = 0; r < pol->n_rules[pt->row->dir] && !rc && pt->n_live; r++) {
+	for (uint32_t r = 0; r < pol->n_rules[pt->row->dir] && !rc && pt->open.n; r++) {
 		rc = paint_rule(pt, policy, r, atoms);
 		atoms += pol->rules[pt->row->dir][r].n_peers;
 	}
 	return rc;
 }
 
+/* ---- tiers ---- */
+
 /* The end of the NetworkPolicy tier: all that no rule allowed is denied. */
 static int paint_isolation(struct painter *pt, uint32_t first, uint32_t n)
 {
 	int rc = isolation_author(pt->p, pt->row->dir, pt->row->policies + first, n, &pt->author);
-	begin_operation(pt);
-	pt->named = false;
 	pt->cover = COVER_ALL;
 	pt->paint = PAINT_DENY;
-	return rc ? rc : paint_all(pt);
-}
-
-static int reopen_canvas(struct painter *pt, uint32_t in, uint32_t *out)
-{
-	uint32_t known = find_step(pt, in, COVER_ALL);
-	if (known != WR_NONE) {
-		*out = pt->steps.items[known].out;
-		return 0;
-	}
-	int rc = canvas_reopen(&pt->canvases, in, out);
-	return rc ? rc : note_step(pt, in, COVER_ALL, *out);
+	find_live(pt);
+	hold_all(pt);
+	return rc ? rc : paint_held(pt);
 }
 
 /* What a tier passed on is open for the next one. */
 static int reopen(struct painter *pt)
 {
 	int rc = 0;
-	begin_operation(pt);
-	for (uint32_t c = 0; c < pt->p->classes.n && !rc; c++) {
-		rc = reopen_canvas(pt, pt->state[c], &pt->state[c]);
-		if (!rc && pt->canvases.items.items[pt->state[c]].open)
-			wr_bitset_add(pt->open, c);
+	pt->open.n = 0;
+	clear(pt->is_open);
+	for (uint32_t g = 0; g < pt->groups.n && !rc; g++) {
+		rc = canvas_reopen(&pt->canvases, pt->groups.items[g].canvas,
+				   &pt->groups.items[g].canvas);
+		if (!rc && pt->groups.items[g].size && is_open(pt, g))
+			rc = open_group(pt, g);
 	}
 	return rc;
 }
 
-static int settle_canvas(struct painter *pt, uint32_t in, uint32_t *out)
-{
-	uint32_t known = find_step(pt, in, COVER_ALL);
-	if (known != WR_NONE) {
-		*out = pt->steps.items[known].out;
-		return 0;
-	}
-	const struct canvas *canvas = &pt->canvases.items.items[in];
-	int rc = port_sets_final(&pt->p->sets, pt->canvases.spans.items + canvas->first, canvas->n,
-				 out);
-	return rc ? rc : note_step(pt, in, COVER_ALL, *out);
-}
-
-/* The canvases become port sets. */
-static int settle(struct painter *pt)
+/* The canvases become port sets: first by group, then by class. */
+static int settle(struct painter *pt, uint32_t *sets)
 {
 	int rc = 0;
-	begin_operation(pt);
+	for (uint32_t g = 0; g < pt->groups.n && !rc; g++) {
+		uint32_t *canvas = &pt->groups.items[g].canvas;
+		const struct canvas *c = &pt->canvases.items.items[*canvas];
+		if (pt->groups.items[g].size)
+			rc = port_sets_final(&pt->p->sets, pt->canvases.spans.items + c->first,
+					     c->n, canvas);
+	}
 	for (uint32_t c = 0; c < pt->p->classes.n && !rc; c++)
-		rc = settle_canvas(pt, pt->state[c], &pt->state[c]);
+		sets[c] = pt->groups.items[pt->group_of[c]].canvas;
 	return rc;
+}
+
+/* One group, of all classes, with everything open. */
+static int begin_row(struct painter *pt)
+{
+	uint32_t id;
+	int rc = canvases_reset(&pt->canvases);
+	for (size_t i = 0; i < pt->groups.n && !rc; i++)
+		rc = wr_vec_push(&pt->unused, pt->groups.items[i].classes);
+	pt->groups.n = pt->open.n = 0;
+	clear(pt->is_open);
+	if (!rc)
+		rc = new_group(pt, CANVAS_OPEN, &id);
+	if (rc)
+		return rc;
+	wr_bitset_add_range(pt->groups.items[id].classes, 0, pt->p->classes.n);
+	pt->groups.items[id].size = pt->p->classes.n;
+	memset(pt->group_of, 0, pt->p->classes.n * sizeof(*pt->group_of));
+	return open_group(pt, id);
 }
 
 static int paint_row(struct painter *pt)
 {
 	const struct wr_policy *all = pt->p->world->policies;
-	int rc = canvases_reset(&pt->canvases);
-	wr_bitset_add_range(pt->open, 0, pt->p->classes.n);
+	int rc = begin_row(pt);
 	for (uint32_t i = 0, end; i < pt->row->n_policies && !rc; i = end) {
 		enum wr_tier tier = all[pt->row->policies[i]].tier;
 		if (i)
@@ -397,7 +605,7 @@ static int paint_row(struct painter *pt)
 		if (!rc && tier == WR_TIER_NETWORKPOLICY)
 			rc = paint_isolation(pt, i, end - i);
 	}
-	return rc ? rc : settle(pt);
+	return rc ? rc : settle(pt, pt->row->sets);
 }
 
 struct painter *painter_new(struct wr_program *p)
@@ -410,12 +618,15 @@ struct painter *painter_new(struct wr_program *p)
 		return NULL;
 	}
 	*pt = (struct painter){.p = p, .arena = arena};
-	pt->open = wr_bitset_new(arena, p->classes.n);
+	pt->held = wr_bitset_new(arena, p->classes.n);
+	pt->is_open = wr_bitset_new(arena, p->classes.n);
 	pt->live = wr_arena_array(arena, wr_bitset_words(p->classes.n), sizeof(uint32_t));
+	pt->group_of = wr_arena_array(arena, p->classes.n, sizeof(uint32_t));
 	pt->covers = wr_arena_array(arena, p->names.sample.n, sizeof(uint32_t));
 	for (int d = 0; d < 2; d++)
 		pt->rules[d] = wr_arena_array(arena, n_policies, sizeof(struct known_rule *));
-	if (pt->open && pt->live && pt->covers && pt->rules[0] && pt->rules[1])
+	if (pt->held && pt->is_open && pt->live && pt->group_of && pt->covers && pt->rules[0] &&
+	    pt->rules[1])
 		return pt;
 	painter_free(pt);
 	return NULL;
@@ -426,8 +637,11 @@ void painter_free(struct painter *pt)
 	if (!pt)
 		return;
 	canvases_free(&pt->canvases);
-	wr_vec_free(&pt->heads);
-	wr_vec_free(&pt->steps);
+	wr_vec_free(&pt->groups);
+	wr_vec_free(&pt->open);
+	wr_vec_free(&pt->touched);
+	free(pt->hit);
+	wr_vec_free(&pt->unused);
 	wr_arena_free(pt->arena); /* the painter is in it */
 }
 
@@ -435,7 +649,6 @@ int painter_row(struct painter *pt, struct row *row)
 {
 	row->sets = wr_arena_array(pt->p->arena, pt->p->classes.n, sizeof(uint32_t));
 	pt->row = row;
-	pt->state = row->sets; /* zeroed: CANVAS_OPEN */
 	int rc = row->sets ? paint_row(pt) : -ENOMEM;
 	pt->row = NULL;
 	return rc;
