@@ -67,7 +67,7 @@ const struct wr_profile wr_profiles[] = {
 	 "flavors-and-architectures.md"},
 	{"AWS network policy agent", WR_TOPIC_CLUSTER, "enforces both tiers",
 	 "aws/aws-network-policy-agent#496"},
-	{"weir", WR_TOPIC_CLUSTER, "enforces both tiers", "man/weir-describe.1"},
+	{"weir", WR_TOPIC_CLUSTER, "enforces both tiers", "docs/tiers.md"},
 	{"Calico", WR_TOPIC_ADMIN, "does not know them any more", "projectcalico/calico#11144"},
 	{"Antrea", WR_TOPIC_ADMIN, "enforces them from 1.13 on; they are deprecated",
 	 "antrea-io/antrea:docs/admin-network-policy.md"},
@@ -76,16 +76,16 @@ const struct wr_profile wr_profiles[] = {
 	 "ovn-kubernetes/ovn-kubernetes:docs/features/network-security-controls/"
 	 "admin-network-policy.md"},
 	{"weir", WR_TOPIC_ADMIN, "enforces them, in one order with ClusterNetworkPolicies",
-	 "man/weir-describe.1"},
+	 "docs/tiers.md"},
 	{"OVN-Kubernetes", WR_TOPIC_PRIORITY, "tells it by an event, ANPWithDuplicatePriority",
 	 "ovn-kubernetes/ovn-kubernetes:docs/features/network-security-controls/"
 	 "admin-network-policy.md"},
-	{"weir", WR_TOPIC_PRIORITY, "asks them in the order of their names", "man/weir-describe.1"},
+	{"weir", WR_TOPIC_PRIORITY, "asks them in the order of their names", "docs/tiers.md"},
 	{"kube-network-policies", WR_TOPIC_DOMAINS, "learns the addresses from DNS answers",
 	 "kubernetes-sigs/kube-network-policies:site/content/docs/user/"
 	 "flavors-and-architectures.md"},
 	{"weir", WR_TOPIC_DOMAINS, "matches nothing: it does not learn addresses from DNS",
-	 "man/weir-describe.1"},
+	 "docs/tiers.md"},
 };
 const size_t wr_n_profiles = sizeof(wr_profiles) / sizeof(wr_profiles[0]);
 
