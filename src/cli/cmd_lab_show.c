@@ -281,6 +281,90 @@ static int run_get(const struct wr_args *args)
 
 /* ---- status ---- */
 
+/* Why a rule does not do what it says: a peer that nobody can read, names without addresses. */
+static const char *shortcoming(const struct wr_rule *r)
+{
+	if (r->fails_closed)
+		return r->action == WR_ACCEPT
+			       ? "has a peer that nobody can read, and matches nothing"
+			       : "has a peer that nobody can read, and denies everything";
+	for (size_t i = 0; i < r->n_peers; i++)
+		if (r->peers[i].kind == WR_PEER_DOMAINS)
+			return "has domain names, which match nothing: addresses are not learned "
+			       "from DNS";
+	return NULL;
+}
+
+static void put_shortcoming(struct wr_out *o, const struct wr_policy *p, enum wr_direction dir,
+			    size_t i, const char *why)
+{
+	char title[WR_POLICY_TITLE];
+	const char *way = dir == WR_EGRESS ? "egress" : "ingress";
+	const struct wr_rule *r = &p->rules[dir][i];
+	wr_policy_title(p, title);
+	if (wr_out_format(o) == WR_TABLE) {
+		wr_out_printf(o, "%s %s rule %zu%s%s%s %s\n", title, way, i + 1,
+			      r->name ? " (" : "", r->name ? r->name : "", r->name ? ")" : "", why);
+		return;
+	}
+	wr_out_map(o);
+	wr_out_key_string(o, "policy", title);
+	wr_out_key_string(o, "direction", way);
+	wr_out_key_uint(o, "rule", i + 1);
+	if (r->name)
+		wr_out_key_string(o, "ruleName", r->name);
+	wr_out_key_string(o, "message", why);
+	wr_out_end(o);
+}
+
+static void put_shortcomings(struct wr_out *o, const struct wr_world *w)
+{
+	for (uint32_t i = 0; i < w->n_policies; i++)
+		for (int dir = 0; dir < 2; dir++)
+			for (size_t k = 0; k < w->policies[i].n_rules[dir]; k++) {
+				const char *why = shortcoming(&w->policies[i].rules[dir][k]);
+				if (why)
+					put_shortcoming(o, &w->policies[i], (enum wr_direction)dir,
+							k, why);
+			}
+}
+
+static void status_text(struct wr_out *o, const struct wr_lab *lab)
+{
+	const struct wr_lab_state *s = lab->state;
+	wr_out_printf(o, "lab %s: %u node%s, %zu pods, %u services, %u policies\n", s->name,
+		      s->n_nodes, s->n_nodes == 1 ? "" : "s", s->pods.n, lab->world->n_services,
+		      lab->world->n_policies);
+	for (uint32_t i = 0; i < s->n_nodes; i++)
+		wr_out_printf(o, "node-%u enforces generation %u\n", i + 1, s->generation[i]);
+	put_shortcomings(o, lab->world);
+}
+
+static void status_document(struct wr_out *o, const struct wr_lab *lab)
+{
+	const struct wr_lab_state *s = lab->state;
+	wr_out_map(o);
+	wr_out_key_string(o, "name", s->name);
+	wr_out_key_uint(o, "pods", s->pods.n);
+	wr_out_key_uint(o, "services", lab->world->n_services);
+	wr_out_key_uint(o, "policies", lab->world->n_policies);
+	wr_out_key(o, "nodes");
+	wr_out_list(o);
+	for (uint32_t i = 0; i < s->n_nodes; i++) {
+		char dir[WR_LAB_PATH];
+		wr_out_map(o);
+		wr_out_key_uint(o, "generation", s->generation[i]);
+		wr_out_key_string(o, "pinDir", wr_lab_pin_dir(dir, s, i));
+		wr_out_end(o);
+	}
+	wr_out_end(o);
+	wr_out_key(o, "shortcomings");
+	wr_out_list(o);
+	put_shortcomings(o, lab->world);
+	wr_out_end(o);
+	wr_out_end(o);
+}
+
 static int run_status(const struct wr_args *args)
 {
 	WR_CLEANUP(diags)
@@ -293,32 +377,10 @@ static int run_status(const struct wr_args *args)
 	struct wr_out *o = wr_out_new(1, (enum wr_format)wr_arg_choice(args, "output"));
 	if (!o)
 		return wr_fail(args, "out of memory");
-	const struct wr_lab_state *s = lab->state;
-	if (wr_out_format(o) == WR_TABLE) {
-		wr_out_printf(o, "lab %s: %u node%s, %zu pods, %u services, %u policies\n", s->name,
-			      s->n_nodes, s->n_nodes == 1 ? "" : "s", s->pods.n,
-			      lab->world->n_services, lab->world->n_policies);
-		for (uint32_t i = 0; i < s->n_nodes; i++)
-			wr_out_printf(o, "node-%u enforces generation %u\n", i + 1,
-				      s->generation[i]);
-	} else {
-		wr_out_map(o);
-		wr_out_key_string(o, "name", s->name);
-		wr_out_key_uint(o, "pods", s->pods.n);
-		wr_out_key_uint(o, "services", lab->world->n_services);
-		wr_out_key_uint(o, "policies", lab->world->n_policies);
-		wr_out_key(o, "nodes");
-		wr_out_list(o);
-		for (uint32_t i = 0; i < s->n_nodes; i++) {
-			char dir[WR_LAB_PATH];
-			wr_out_map(o);
-			wr_out_key_uint(o, "generation", s->generation[i]);
-			wr_out_key_string(o, "pinDir", wr_lab_pin_dir(dir, s, i));
-			wr_out_end(o);
-		}
-		wr_out_end(o);
-		wr_out_end(o);
-	}
+	if (wr_out_format(o) == WR_TABLE)
+		status_text(o, lab);
+	else
+		status_document(o, lab);
 	return wr_out_finish(o, WR_EXIT_OK);
 }
 

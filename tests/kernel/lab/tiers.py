@@ -481,6 +481,24 @@ def listed(force):
             report(f'get-{kind}', wrong or (got != (names, names) and f'{got} {done.stderr}'))
 
 
+SHORT = Policy('Admin', 'short', 5, ns('n'), [Rule('Pass', [{'namespaces': {'matchExpressions': [
+    {'key': 'house', 'operator': 'in', 'values': ['south']}]}}])],
+    [Rule('Accept', [ns('s')]), Rule('Accept', [{'domainNames': ['example.com']}], '', 'shops')])
+
+
+def told_by_status(force):
+    """Rules that cannot do what they say."""
+    wrong = force.become([manifest(SHORT, False)])
+    got = [(i['policy'], i['direction'], i['rule'], i.get('ruleName'), i['message'].split(',')[0])
+           for i in json.loads(weir('status', '-o', 'json').stdout)['shortcomings']]
+    want = [('Admin/short', 'egress', 2, 'shops', 'has domain names'),
+            ('Admin/short', 'ingress', 1, None, 'has a peer that nobody can read')]
+    report('status', wrong or got != want and f'{got}')
+    lines = weir('status').stdout.splitlines()
+    report('status-text', f'{lines}' if not any(
+        line.startswith('Admin/short egress rule 2 (shops) has domain names') for line in lines) else None)
+
+
 def named_in_flows(force):
     """A flow says the tier, the policy and the rule that judged it, where there is one."""
     rules = {'ingress': [Rule('Accept', [ns('w')], 'tcp/80', 'web-for-west'),
@@ -589,6 +607,7 @@ def run_all():
             for policies, subs in steps:
                 run_step(force, test, [manifest(p, old) for p in policies], subs)
     listed(force)
+    told_by_status(force)
     named_in_flows(force)
     live_connection(force, ips)
     report('nothing-is-left', force.become([]))
