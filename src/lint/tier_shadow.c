@@ -326,6 +326,7 @@ static void report(struct shadow *s, const struct wr_policy *p, size_t rule, str
 	struct lint *l = s->l;
 	const struct wr_rule *r = &p->rules[s->dir][rule];
 	const char *what = whole ? "" : "this peer ";
+	bool own = s->by.told[0].policy == (uint32_t)(p - l->w->policies);
 	if (s->by.by_equal)
 		return; /* who comes first is open: equal-priority says it */
 	if (s->by.by_pass && r->action != WR_PASS) {
@@ -334,16 +335,17 @@ static void report(struct shadow *s, const struct wr_policy *p, size_t rule, str
 			    who(s, p), wr_tier_name(p->tier),
 			    p->tier == WR_TIER_ADMIN ? " for NetworkPolicies and Baseline"
 						     : "; nothing follows, so it is allowed");
-		lint_advise(l, "put it before the Pass, or make the Pass narrower");
+		lint_advise(l, own ? "put it before the Pass, or make the Pass narrower"
+				   : "give this policy a lower priority number than that of the "
+				     "Pass, or make the Pass narrower");
 	} else {
 		lint_report(l, &shadowed, p->object, mark, path, "%snever matches: %s%s", what,
 			    who(s, p), s->by.by_other ? "" : ", to the same end");
 		lint_advise(l, !s->by.by_other ? "remove it, or make the earlier one narrower"
-			       : s->by.told[0].policy == (uint32_t)(p - l->w->policies)
-				       ? "in a policy the first rule that matches decides: put it "
-					 "before that one, or remove it"
-				       : "the policy of lower priority number decides first: give "
-					 "this one a lower number, or remove the rule");
+			       : own ? "in a policy the first rule that matches decides: put it "
+				       "before that one, or remove it"
+				     : "the policy of lower priority number decides first: give "
+				       "this one a lower number, or remove the rule");
 		if (!s->by.by_other && whole)
 			fix_rule(l, p, s->dir, rule);
 	}
