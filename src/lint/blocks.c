@@ -196,7 +196,8 @@ static void check_written(struct lint *l, const struct at *at, const struct wr_v
 	wr_cidr_format(c, canonical);
 	lint_report(l, &host_bits, at->p->object, v->mark, path_of(l, at, path),
 		    "%s means %s: bits beyond the prefix do not count%s", v->text, canonical,
-		    at->p->ns ? ", and newer API servers refuse them" : "");
+		    at->p->ns ? ", and newer API servers refuse them"
+			      : ", and v1beta1 refuses them");
 	lint_advise(l, "write %s, or %s/%u for the one address", canonical, address,
 		    wr_family_bits(c->ip.family));
 	struct wr_edit edit;
