@@ -207,6 +207,7 @@ struct wr_value *wr_tree_copy(struct wr_tree *t, const struct wr_value *v)
 	if (!c)
 		return NULL;
 	*c = *v;
+	c->mark = (struct wr_mark){0}; /* its file's name may not live as long */
 	if (v->text) {
 		c->text = wr_arena_strdup(t->arena, v->text);
 		t->nomem |= !c->text;
@@ -214,7 +215,6 @@ struct wr_value *wr_tree_copy(struct wr_tree *t, const struct wr_value *v)
 			return NULL;
 	}
 	if (v->type == WR_LIST || v->type == WR_MAP) {
-		c->mark = (struct wr_mark){0};
 		c->n = 0;
 		c->items = NULL;
 	}
