@@ -9,7 +9,8 @@
 set -eu
 
 # What is needed, by group: how to see that it is there, and the package that
-# brings it ("a|b": the first that this release knows).
+# brings it ("a|b": the first that this release knows; "a?": only where it
+# knows it, tests that want it are then skipped).
 #	cmd:NAME	a program
 #	pc:NAME		a library, as pkg-config knows it
 #	lib:FILE	a header or a library in the compiler's path
@@ -39,7 +40,7 @@ test	cmd:groff	groff-base
 test	cmd:man	man-db
 test	cmd:dot	graphviz
 test	cmd:git	git
-test	cmd:kubectl	kubernetes-client
+test	cmd:kubectl	kubernetes-client?
 demo	cmd:ip	iproute2
 demo	cmd:nft	nftables
 demo	cmd:dnsmasq	dnsmasq-base
@@ -83,6 +84,12 @@ present() {
 
 # The first of "a|b" that apt knows; the first one where it knows none.
 package() {
+	case $1 in
+	*\?)
+		apt-cache show "${1%\?}" >/dev/null 2>&1 && echo "${1%\?}"
+		return 0
+		;;
+	esac
 	for name in $(echo "$1" | tr '|' ' '); do
 		if apt-cache show "$name" >/dev/null 2>&1; then
 			echo "$name"
@@ -119,7 +126,7 @@ done
 lacking=$(missing "$@")
 [ -n "$lacking" ] || exit 0
 if [ $list = yes ]; then
-	echo "$lacking"
+	echo "$lacking" | tr -d '?'
 	exit 0
 fi
 
@@ -145,7 +152,7 @@ apt update
 packages=$(for names in $lacking; do package "$names"; done)
 echo "setup.sh: installing" $packages >&2
 # shellcheck disable=SC2086 # a list of words
-apt install -y --no-install-recommends $packages
+[ -z "$packages" ] || apt install -y --no-install-recommends $packages
 
-still=$(missing "$@")
+still=$(missing "$@" | grep -v '?$' || true)
 [ -z "$still" ] || give_up "installed, and still not found" "$still"

@@ -69,6 +69,28 @@ void wr_text_printf(struct wr_text *t, const char *fmt, ...)
 	t->n += (size_t)n;
 }
 
+/* Bytes of the UTF-8 character at s, 0 where it is none. */
+static size_t character(const unsigned char *s)
+{
+	size_t n = *s < 0x80                 ? 1
+		   : *s >= 0xc2 && *s < 0xe0 ? 2
+		   : *s >= 0xe0 && *s < 0xf0 ? 3
+		   : *s >= 0xf0 && *s < 0xf5 ? 4
+					     : 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) ||
+	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != 0x7f;
+}
+
 void wr_text_string(struct wr_text *t, const char *s)
 {
 	if (!s) {
@@ -78,14 +100,18 @@ void wr_text_string(struct wr_text *t, const char *s)
 	wr_text_add(t, "\"", 1);
 	for (const char *from = s;; s++) {
 		unsigned char c = (unsigned char)*s;
-		if (c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' &&
-		    c != 0x7f)
+		size_t size = character((const unsigned char *)s);
+		if (size && is_plain(c)) {
+			s += size - 1;
 			continue;
+		}
 		wr_text_add(t, from, (size_t)(s - from));
 		from = s + 1;
 		if (!c)
 			break;
-		if (c == '"' || c == '\\')
+		if (!size)
+			wr_text_put(t, "\xef\xbf\xbd"); /* as Go has it: U+FFFD */
+		else if (c == '"' || c == '\\')
 			wr_text_printf(t, "\\%c", c);
 		else if (c == '\n')
 			wr_text_put(t, "\\n");

@@ -20,7 +20,10 @@ void wr_text_add(struct wr_text *t, const void *data, size_t size);
 void wr_text_put(struct wr_text *t, const char *s);
 void wr_text_printf(struct wr_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* A JSON string with its quotes; <, > and & are escaped, as the API server does. NULL: null. */
+/*
+ * A JSON string with its quotes; <, > and & are escaped, as the API server does,
+ * and what is no UTF-8 becomes U+FFFD. NULL: null.
+ */
 void wr_text_string(struct wr_text *t, const char *s);
 
 /* A value tree as JSON on one line; of duplicated keys all are written. */

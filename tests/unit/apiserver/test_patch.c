@@ -173,14 +173,31 @@ static void test_strategic_of_policies(void **state)
 	same(f, out, "{'spec':{'ports':[{'port':1,'name':'a','x':2}]}}");
 }
 
+/* What is written is JSON, whatever the bytes are. */
+static void test_strings(void **state)
+{
+	static const char *const rows[][2] = {
+		{"a\"b\\c", "\"a\\\"b\\\\c\""},
+		{"<&>\n\x01\x7f", "\"\\u003c\\u0026\\u003e\\n\\u0001\\u007f\""},
+		{"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+		 "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\""},
+		{"x\xff\xc3", "\"x\xef\xbf\xbd\xef\xbf\xbd\""},
+		{"\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+		{"\xc0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\""},
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		wr_text_free(&f->text);
+		wr_text_string(&f->text, rows[i][0]);
+		assert_string_equal(f->text.bytes, rows[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_merge),
-		TEST(test_json),
-		TEST(test_json_growth),
-		TEST(test_strategic),
-		TEST(test_strategic_of_policies),
+		TEST(test_merge),   TEST(test_json),      TEST(test_json_growth),
+		TEST(test_strings), TEST(test_strategic), TEST(test_strategic_of_policies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
