@@ -3,8 +3,7 @@
  * OpenAPI, as small as clients need it. Version 3 says which parameters the
  * server takes (kubectl apply asks for fieldValidation and dryRun there) and has
  * the policies' schemas, for kubectl explain; other kinds are objects of free
- * form. Version 2 is an empty document, in the protobuf that old clients ask
- * for: they then leave validation to the server.
+ * form. Version 2 has no definitions (openapi_v2.c).
  */
 #include "apiserver/openapi.h"
 
@@ -239,23 +238,14 @@ static void index_of_documents(struct wr_call *c)
 	wr_answer(c, 200, v);
 }
 
-/* gnostic's openapi.v2.Document: swagger "2.0" and an Info, no definitions. */
 static void version_2(struct wr_call *c)
 {
-	static const char protobuf[] = "\x0a\x03"
-				       "2.0"
-				       "\x12\x12"
-				       "\x0a\x0aKubernetes"
-				       "\x12\x04"
-				       "1.36";
 	static const char json[] = "{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\","
 				   "\"version\":\"1.36\"},\"paths\":{},\"definitions\":{}}\n";
-	if (c->q->accept && strstr(c->q->accept, "protobuf")) {
-		c->out->type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
-		wr_answer_text(c, 200, protobuf, sizeof(protobuf) - 1);
-	} else {
+	if (c->q->accept && strstr(c->q->accept, "protobuf"))
+		wr_openapi_v2(c);
+	else
 		wr_answer_text(c, 200, json, sizeof(json) - 1);
-	}
 }
 
 bool wr_openapi(struct wr_call *c)
