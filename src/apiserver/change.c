@@ -62,6 +62,22 @@ static struct wr_value *apply_scale(struct wr_call *c, const struct wr_value *sc
 	return o;
 }
 
+/* Custom resources are only replaced as the version that one has seen. */
+static void refuse_unversioned(struct wr_call *c)
+{
+	struct wr_value *causes = wr_tree_list(&c->t), *v = wr_tree_map(&c->t);
+	wr_tree_set_string(&c->t, v, "reason", "FieldValueInvalid");
+	wr_tree_set_string(&c->t, v, "message",
+			   "Invalid value: 0x0: must be specified for an update");
+	wr_tree_set_string(&c->t, v, "field", "metadata.resourceVersion");
+	wr_tree_push(&c->t, causes, v);
+	wr_refuse_with(
+		c, WR_INVALID, c->name, causes,
+		"%s.%s \"%s\" is invalid: metadata.resourceVersion: Invalid value: 0x0: must "
+		"be specified for an update",
+		c->r->plural, c->r->group, c->name);
+}
+
 void wr_verb_update(struct wr_call *c)
 {
 	enum wr_validation validation;
@@ -74,6 +90,11 @@ void wr_verb_update(struct wr_call *c)
 		return;
 	if (!blob) {
 		wr_refuse_not_found(c, c->name);
+		return;
+	}
+	const char *rv = wr_tree_text(o, "metadata.resourceVersion");
+	if (c->r->custom && (!rv || !*rv)) {
+		refuse_unversioned(c);
 		return;
 	}
 	if (!strcmp(c->sub, "scale"))

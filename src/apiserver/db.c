@@ -2,16 +2,20 @@
 #include "apiserver/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct wr_db {
 	sqlite3 *sql;
 	sqlite3_stmt *put, *delete, *version;
 };
 
+/* One server at a time: the lock is taken with the first write, and kept. */
 static const char schema[] =
+	"PRAGMA locking_mode=EXCLUSIVE;"
 	"PRAGMA journal_mode=WAL;"
 	"PRAGMA synchronous=NORMAL;"
 	"CREATE TABLE IF NOT EXISTS objects (resource TEXT NOT NULL, key TEXT NOT NULL,"
@@ -37,6 +41,10 @@ int wr_db_open(const char *path, struct wr_diags *diags, struct wr_db **out)
 	struct wr_db *db = calloc(1, sizeof(*db));
 	if (!db)
 		return -ENOMEM;
+	/* Secrets are in it: nobody else reads it, nor the files beside it */
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		(void)close(fd);
 	bool good = sqlite3_open(path, &db->sql) == SQLITE_OK &&
 		    sqlite3_busy_timeout(db->sql, 2000) == SQLITE_OK &&
 		    sqlite3_exec(db->sql, schema, NULL, NULL, NULL) == SQLITE_OK &&

@@ -17,9 +17,10 @@
 #define CONNECTIONS_MAX 4000
 /*
  * The library (0.9.75, epoll without a thread of its own) does not ask to be run
- * when a connection was resumed: then it is, this often and at this distance.
+ * when a connection was resumed: then it is, this often, and after the first ones at this distance.
  */
 #define STIR_ROUNDS 20
+#define STIR_AT_ONCE 4 /* the first ones without a pause */
 #define STIR_MS 5
 
 struct wr_exchange {
@@ -27,7 +28,7 @@ struct wr_exchange {
 	struct MHD_Connection *connection;
 	char *uri;
 	struct wr_text body;
-	bool begun, too_large, delayed, asleep, gone, cut;
+	bool begun, unknown, too_large, delayed, asleep, gone, cut;
 	int64_t due_ms; /* when to wake although nothing happens */
 	/* of a watch */
 	struct wr_watch *watch;
@@ -217,7 +218,7 @@ static enum MHD_Result answer(struct wr_exchange *x, const char *method)
 		.agent = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "User-Agent"),
 		.body = x->body.bytes ? x->body.bytes : "",
 		.size = x->body.n,
-		.unknown = !has_certificate(x->connection) && !has_token(x),
+		.unknown = x->unknown,
 	};
 	x->h->requests++;
 	if (every(m->cut_every, x->h->requests))
@@ -260,11 +261,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		return MHD_NO;
 	if (!x->begun) {
 		x->begun = true;
+		x->unknown = !has_certificate(x->connection) && !has_token(x);
 		return MHD_YES;
 	}
 	if (*size) {
 		x->too_large |= x->body.n + *size > WR_BODY_MAX;
-		if (!x->too_large)
+		if (!x->too_large && !x->unknown) /* a stranger's body is not kept */
 			wr_text_add(&x->body, data, *size);
 		*size = 0;
 		return x->body.broken ? MHD_NO : MHD_YES;
@@ -386,7 +388,7 @@ int wr_http_run(struct wr_http *h, int stop_fd)
 		seen = h->server->store.rv;
 		if (h->stir) {
 			h->stir--;
-			wait = wait < STIR_MS ? wait : STIR_MS;
+			wait = h->stir > STIR_ROUNDS - STIR_AT_ONCE ? 0 : STIR_MS;
 		}
 		if (MHD_get_timeout(h->daemon, &timeout) == MHD_YES && (int64_t)timeout < wait)
 			wait = (int64_t)timeout;

@@ -429,8 +429,13 @@ void wr_object_text(struct wr_call *c, struct wr_value *o, uint64_t rv, struct w
 
 const char *wr_object_now(struct wr_call *c)
 {
+	return wr_object_later(c, 0);
+}
+
+const char *wr_object_later(struct wr_call *c, int64_t seconds)
+{
 	char buf[32];
-	time_t now = time(NULL);
+	time_t now = time(NULL) + (time_t)seconds;
 	struct tm tm;
 	if (!gmtime_r(&now, &tm) || !strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%SZ", &tm))
 		return "1970-01-01T00:00:00Z";

@@ -30,8 +30,9 @@ void wr_object_default(struct wr_call *c, struct wr_value *o);
 /* The stored text: kind, apiVersion, metadata and then the rest, with a version. */
 void wr_object_text(struct wr_call *c, struct wr_value *o, uint64_t rv, struct wr_text *out);
 
-/* "2026-11-21T00:12:02Z" */
+/* "2026-11-21T00:12:02Z"; and what it will be in some seconds */
 const char *wr_object_now(struct wr_call *c);
+const char *wr_object_later(struct wr_call *c, int64_t seconds);
 
 /* A new random uid, and n random letters as generateName has them. */
 const char *wr_object_uid(struct wr_call *c);

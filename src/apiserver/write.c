@@ -311,7 +311,7 @@ static int mark(struct wr_call *c, enum wr_as_kind kind, const char *key, struct
 {
 	struct wr_text text = {0};
 	struct wr_value *meta = wr_value_get(o, "metadata");
-	wr_tree_set_string(&c->t, meta, "deletionTimestamp", wr_object_now(c));
+	wr_tree_set_string(&c->t, meta, "deletionTimestamp", wr_object_later(c, grace));
 	wr_tree_set(&c->t, meta, "deletionGracePeriodSeconds", wr_tree_int(&c->t, grace));
 	if (c->r->generation)
 		wr_tree_set(&c->t, meta, "generation",

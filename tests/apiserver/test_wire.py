@@ -3,6 +3,7 @@
 """What is on the wire: credentials, versions, lists in chunks, watches, faults on purpose."""
 import http.client
 import json
+import os
 import socket
 import shutil
 import ssl
@@ -232,6 +233,13 @@ def test_restart_keeps_state(weir):
         events = list(s.watch(f'{POLICIES}?watch=1&resourceVersion={int(rv) - 1}&timeoutSeconds=1'))
         equal(events[0]['object']['code'], 410, 'history before the restart')
         equal(list(s.watch(f'{POLICIES}?watch=1&resourceVersion={rv}&timeoutSeconds=1')), [])
+        second = subprocess.run([weir, 'apiserver', '--listen', '127.0.0.1:0', '--data',
+                                 os.path.join(folder, 'data')], capture_output=True, text=True,
+                                timeout=60)
+        equal(second.returncode, 2, 'two servers on one database')
+        contains(second.stderr, 'locked')
+        equal(os.stat(os.path.join(folder, 'data', 'objects.db')).st_mode & 0o77, 0)
+        equal(os.stat(os.path.join(folder, 'config')).st_mode & 0o77, 0)
         text = s.stop()
         assert not text, text
     finally:
@@ -250,6 +258,20 @@ def test_namespace_takes_all_with_it(weir):
         equal([(e['type'], e['object']['status']['phase']) for e in events],
               [('MODIFIED', 'Terminating'), ('DELETED', 'Terminating')])
         equal(s.call('DELETE', '/api/v1/namespaces/default')[0], 403)
+
+
+def test_custom_resources_are_replaced_by_version(weir):
+    path = '/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies'
+    with Server(weir) as s:
+        o = {'metadata': {'name': 'a'}, 'spec': {
+            'tier': 'Admin', 'priority': 1, 'subject': {'namespaces': {}}}}
+        equal(s.call('POST', path, o)[0], 201)
+        status, answer = s.call('PUT', path + '/a', o)
+        equal((status, answer['details']['causes'][0]['field']),
+              (422, 'metadata.resourceVersion'))
+        item = s.call('GET', path)[1]['items'][0]
+        equal((item['kind'], s.call('PUT', path + '/a', item)[0]), ('ClusterNetworkPolicy', 200))
+        equal(s.call('PATCH', path + '/a', {}, 'application/strategic-merge-patch+json')[0], 415)
 
 
 def test_finalizers_hold(weir):
