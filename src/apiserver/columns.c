@@ -123,6 +123,11 @@ FIELD(event_reason, "reason", "")
 FIELD(event_message, "message", "")
 FIELD(ingress_class, "spec.ingressClassName", "<none>")
 FIELD(tier, "spec.tier", "")
+FIELD(role, "roleRef.name", "")
+FIELD(schedule, "spec.schedule", "")
+FIELD(zone, "spec.timeZone", "<none>")
+FIELD(suspend, "spec.suspend", "False")
+RATIO(completions, "status.succeeded", "spec.completions")
 NUMBER(priority, "spec.priority", 0)
 NUMBER(up_to_date, "status.updatedReplicas", 0)
 NUMBER(available, "status.availableReplicas", 0)
@@ -235,6 +240,21 @@ static const struct column replicasets[] = {
 	SELECTOR,
 	{0},
 };
+static const struct column jobs[] = {NAME, {"Completions", completions}, AGE, CONTAINERS, {0}};
+static const struct column cronjobs[] = {
+	NAME, {"Schedule", schedule}, {"Timezone", zone}, {"Suspend", suspend}, AGE, {0}};
+static const struct column controllers[] = {
+	NAME,
+	{"Desired", desired, "integer"},
+	{"Current", current, "integer"},
+	{"Ready", ready, "integer"},
+	AGE,
+	CONTAINERS,
+	{"Selector", wr_cell_plain_selector, .wide = true},
+	{0},
+};
+static const struct column bindings[] = {NAME, {"Role", role}, AGE, {0}};
+static const struct column plain[] = {NAME, AGE, {0}};
 static const struct column statefulsets[] = {NAME, {"Ready", ready_of}, AGE, CONTAINERS, {0}};
 static const struct column daemonsets[] = {
 	NAME,
@@ -288,6 +308,9 @@ static const struct column *const tables[WR_AS_RESOURCES] = {
 	[WR_AS_REPLICASETS] = replicasets,
 	[WR_AS_STATEFULSETS] = statefulsets,
 	[WR_AS_DAEMONSETS] = daemonsets,
+	[WR_AS_REPLICATIONCONTROLLERS] = controllers,
+	[WR_AS_JOBS] = jobs,
+	[WR_AS_CRONJOBS] = cronjobs,
 	[WR_AS_ENDPOINTSLICES] = endpointslices,
 	[WR_AS_INGRESSES] = ingresses,
 	[WR_AS_NETWORKPOLICIES] = networkpolicies,
@@ -295,6 +318,11 @@ static const struct column *const tables[WR_AS_RESOURCES] = {
 	[WR_AS_ADMINNETWORKPOLICIES] = anps,
 	[WR_AS_BASELINEADMINNETWORKPOLICIES] = banps,
 	[WR_AS_CUSTOMRESOURCEDEFINITIONS] = crds,
+	[WR_AS_ROLES] = crds,
+	[WR_AS_ROLEBINDINGS] = bindings,
+	[WR_AS_CLUSTERROLES] = crds,
+	[WR_AS_CLUSTERROLEBINDINGS] = bindings,
+	[WR_AS_SERVICEMONITORS] = plain,
 };
 
 struct wr_value *wr_columns_heads(struct wr_tree *t, enum wr_as_kind kind)

@@ -150,6 +150,17 @@ static void workload(struct wr_call *c, struct wr_value *o)
 	want_map(c, o, "status");
 }
 
+/* Jobs and replication controllers have pods too. */
+static void other_workload(struct wr_call *c, struct wr_value *o)
+{
+	struct wr_value *template = wr_tree_at(
+		o, c->kind == WR_AS_CRONJOBS ? "spec.jobTemplate.spec.template" : "spec.template");
+	if (template && template->type == WR_MAP)
+		pod_spec(c, want_map(c, template, "spec"));
+	if (c->kind == WR_AS_REPLICATIONCONTROLLERS)
+		want_int(c, want_map(c, o, "spec"), "replicas", 1);
+}
+
 /* ---- Service ---- */
 
 /* An address of 10.96.0.0/16 that no Service has, from its uid; "" when none was found. */
@@ -219,6 +230,8 @@ void wr_object_default(struct wr_call *c, struct wr_value *o)
 	namespace(c, o);
 	else if (c->kind == WR_AS_PODS) pod(c, o);
 	else if (c->kind >= WR_AS_DEPLOYMENTS && c->kind <= WR_AS_DAEMONSETS) workload(c, o);
+	else if (c->kind == WR_AS_JOBS || c->kind == WR_AS_CRONJOBS ||
+		 c->kind == WR_AS_REPLICATIONCONTROLLERS) other_workload(c, o);
 	else if (c->kind == WR_AS_SERVICES) service(c, o);
 	else if (c->kind == WR_AS_INGRESSES) ingress(c, o);
 }

@@ -53,7 +53,9 @@ static const struct row none[] = {{0}};
 
 static const struct row *table_of(enum wr_as_kind kind)
 {
-	if (kind == WR_AS_PODS || (kind >= WR_AS_DEPLOYMENTS && kind <= WR_AS_DAEMONSETS))
+	if (kind == WR_AS_PODS || kind == WR_AS_JOBS || kind == WR_AS_CRONJOBS ||
+	    kind == WR_AS_REPLICATIONCONTROLLERS ||
+	    (kind >= WR_AS_DEPLOYMENTS && kind <= WR_AS_DAEMONSETS))
 		return pods;
 	if (kind == WR_AS_SERVICES)
 		return services;

@@ -323,6 +323,8 @@ static void find_duplicates(const struct wr_value *v, const char *path, struct w
 static void check_name(struct wr_call *c, const struct wr_value *o, struct wr_diags *diags)
 {
 	const char *name = wr_tree_text(o, "metadata.name"), *msgs[WR_CHECK_MAX];
+	if (c->kind >= WR_AS_ROLES && c->kind <= WR_AS_CLUSTERROLEBINDINGS && name && *name)
+		return; /* any path segment is a name: system:node */
 	bool label = c->kind == WR_AS_NAMESPACES || c->kind == WR_AS_SERVICES;
 	char quoted[512];
 	size_t n = !name || !*name ? 0

@@ -132,7 +132,7 @@ static void add_kind(struct wr_tree *t, struct wr_value *schemas, const struct w
 		return;
 	}
 	struct wr_value *v;
-	if (r->custom) {
+	if (r->custom && r->validated) {
 		v = from_schema(t, wr_cp_schema(policy_kind(r)));
 	} else {
 		v = typed(t, "object");

@@ -190,7 +190,46 @@ static const struct wr_pb_field scale[] = {
 	{0},
 };
 
+static const struct wr_pb_field job_spec[] = {
+	{1, WR_PB_INT, "parallelism", .keep = true},
+	{2, WR_PB_INT, "completions", .keep = true},
+	{3, WR_PB_INT, "activeDeadlineSeconds", .keep = true},
+	{4, WR_PB_MESSAGE, "selector", selector, .keep = true},
+	{6, WR_PB_MESSAGE, "template", template},
+	{7, WR_PB_INT, "backoffLimit", .keep = true},
+	{0},
+};
+static const struct wr_pb_field job[] = {
+	{1, WR_PB_MESSAGE, "metadata", metadata},
+	{2, WR_PB_MESSAGE, "spec", job_spec},
+	{3, WR_PB_SKIP, "status"},
+	{0},
+};
+
 /* ---- authorization ---- */
+
+static const struct wr_pb_field rule[] = {
+	{1, WR_PB_STRINGS, "verbs"},           {2, WR_PB_STRINGS, "apiGroups"},
+	{3, WR_PB_STRINGS, "resources"},       {4, WR_PB_STRINGS, "resourceNames"},
+	{5, WR_PB_STRINGS, "nonResourceURLs"}, {0},
+};
+static const struct wr_pb_field role[] = {
+	{1, WR_PB_MESSAGE, "metadata", metadata}, {2, WR_PB_LIST, "rules", rule}, {0}};
+static const struct wr_pb_field subject[] = {
+	{1, WR_PB_STRING, "kind"},
+	{2, WR_PB_STRING, "apiGroup"},
+	{3, WR_PB_STRING, "name"},
+	{4, WR_PB_STRING, "namespace"},
+	{0},
+};
+static const struct wr_pb_field role_ref[] = {
+	{1, WR_PB_STRING, "apiGroup"}, {2, WR_PB_STRING, "kind"}, {3, WR_PB_STRING, "name"}, {0}};
+static const struct wr_pb_field binding[] = {
+	{1, WR_PB_MESSAGE, "metadata", metadata},
+	{2, WR_PB_LIST, "subjects", subject},
+	{3, WR_PB_MESSAGE, "roleRef", role_ref},
+	{0},
+};
 
 static const struct wr_pb_field resource_attributes[] = {
 	{1, WR_PB_STRING, "namespace"}, {2, WR_PB_STRING, "verb"},
@@ -219,6 +258,11 @@ const struct wr_pb_kind wr_pb_kinds[] = {
 	{"Service", "v1", service},
 	{"Pod", "v1", pod},
 	{"Deployment", "apps/v1", deployment},
+	{"Job", "batch/v1", job},
+	{"Role", "rbac.authorization.k8s.io/v1", role},
+	{"ClusterRole", "rbac.authorization.k8s.io/v1", role},
+	{"RoleBinding", "rbac.authorization.k8s.io/v1", binding},
+	{"ClusterRoleBinding", "rbac.authorization.k8s.io/v1", binding},
 	{"Scale", "autoscaling/v1", scale},
 	{"SelfSubjectAccessReview", "authorization.k8s.io/v1", review},
 	{"DeleteOptions", NULL, delete_options},

@@ -266,6 +266,26 @@ def test_pods_nodes_services(weir):
               'pod "web" deleted'[:18])
 
 
+def test_created_from_the_command_line(weir):
+    with served(weir) as s:
+        for words in ('namespace x', 'configmap c --from-literal=a=b', 'serviceaccount s',
+                      'secret generic s --from-literal=a=b', 'job j --image=x',
+                      'service clusterip web --tcp=80:http', 'deployment web --image=nginx',
+                      'role r --verb=get --resource=pods',
+                      'clusterrole r --verb=get,list --resource=pods,nodes',
+                      'rolebinding r --role=r --user=u',
+                      'clusterrolebinding r --clusterrole=r --serviceaccount=default:s'):
+            contains(s.kubectl('create', *words.split()), ' created')
+        role = json.loads(s.kubectl('get', 'clusterrole', 'r', '-o', 'json'))
+        equal(role['rules'], [{'verbs': ['get', 'list'], 'apiGroups': [''],
+                               'resources': ['pods', 'nodes']}])
+        equal(s.kubectl('get', 'clusterrolebinding', 'r', '-o', 'jsonpath={.subjects[0].namespace}'
+                        '/{.subjects[0].name} {.roleRef.kind}'), 'default/s ClusterRole')
+        service = json.loads(s.kubectl('get', 'svc', 'web', '-o', 'json'))['spec']
+        equal((service['ports'][0]['targetPort'], service['selector']), ('http', {'app': 'web'}))
+        equal(s.kubectl('get', 'secret', 's', '-o', 'jsonpath={.data.a}'), 'Yg==')
+
+
 def test_cluster_policies(weir):
     with served(weir) as s:
         cnp = '''apiVersion: policy.networking.k8s.io/v1alpha2

@@ -274,6 +274,17 @@ def test_custom_resources_are_replaced_by_version(weir):
         equal(s.call('PATCH', path + '/a', {}, 'application/strategic-merge-patch+json')[0], 415)
 
 
+def test_weir_reads_it_as_a_cluster(weir):
+    with Server(weir) as s:
+        s.call('POST', PODS, pod('web', app='web'))
+        s.call('POST', POLICIES, policy('a'))
+        for context in ('weir', 'weir-token'):
+            done = subprocess.run([weir, 'describe', '--kubeconfig', s.config, '--context', context,
+                                   '-A', 'default/a'], capture_output=True, text=True, timeout=60)
+            equal((done.returncode, done.stderr), (0, ''))
+            contains(done.stdout, 'default/a')
+
+
 def test_finalizers_hold(weir):
     with Server(weir) as s:
         s.call('POST', POLICIES, policy('a', finalizers=['example.com/x']))
