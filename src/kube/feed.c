@@ -32,7 +32,8 @@
 #include "input/input.h"
 
 #define SHORT_WATCH_MS 1000
-#define PAGE_MAX 10000       /* larger pages ask for all */
+#define REFUSALS 5     /* of a watch by errors of the server, after which there is a new list */
+#define PAGE_MAX 10000 /* larger pages ask for all */
 #define LIST_LIMIT_MS 600000 /* one page, or an answer about kinds */
 #define DISCOVERY_BYTES ((size_t)4 << 20)
 
@@ -218,9 +219,20 @@ static void start(struct wr_kube_feed *f)
 
 static void not_there(struct wr_kube_feed *f);
 
+/* A server that was set back to an old state may never serve this version again. */
+static void count_refusal(struct wr_kube_feed *f)
+{
+	if (f->version && ++f->refusals >= REFUSALS) {
+		f->refusals = 0;
+		forget(f);
+	}
+}
+
 /* An answer that is no success; true: dealt with. */
 static void refused(struct wr_kube_feed *f, const struct wr_kube_result *r)
 {
+	if (r->status >= 500)
+		count_refusal(f);
 	bool again = r->status == 401 && !f->unauthorized && f->k->config->exec;
 	if (r->status == 410) {
 		bool twice = f->expired;
@@ -280,6 +292,7 @@ static void list_done(void *arg, const struct wr_kube_result *r, const char *bod
 		return;
 	}
 	*f->status.error = '\0';
+	f->status.code = 0;
 	tell(f);
 	if (f->once)
 		f->state = WR_FEED_ENDED;
@@ -304,6 +317,7 @@ static void watch_stopped(struct wr_kube_feed *f)
 						    .text = "the server has no history so old"});
 		return;
 	case WR_STOP_RETRY:
+		count_refusal(f);
 		fail(f, f->why, 0, f->retry);
 		return;
 	case WR_STOP_BROKEN:
@@ -322,8 +336,8 @@ static void watch_over(struct wr_kube_feed *f, const struct wr_kube_result *r)
 	bool whole = wr_kube_split_complete(&f->split);
 	bool fresh = f->state == WR_FEED_STREAMING;
 	uint64_t lived = wr_kube_now_ms() - f->began;
-	if (f->heard || lived >= SHORT_WATCH_MS)
-		f->backoff = 0;
+	if (lived >= SHORT_WATCH_MS)
+		wr_feed_proven(f);
 	if (r->error)
 		fail(f, r->text, 0, 0);
 	else if (!whole)

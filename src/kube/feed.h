@@ -46,6 +46,7 @@ struct wr_kube_feed {
 	uint64_t pages;      /* of it */
 	uint64_t early_ends; /* streaming lists that ended before the list did */
 	uint64_t backoff;    /* the last pause */
+	unsigned refusals;   /* of the watch from version, one after the other */
 
 	/* the reader */
 	struct wr_kube_split split;
@@ -69,6 +70,13 @@ int wr_feed_read_page(struct wr_kube_feed *f, char **version, char **token);
 
 /* A list is complete: hands over to the owner; the feed watches from version (taken over). */
 int wr_feed_commit(struct wr_kube_feed *f, char *version);
+
+/*
+ * The server does what it should: a watch has brought something, or lived.
+ * Pauses begin anew. (A list alone proves nothing: where every watch after it
+ * fails, lists must become rarer, too.)
+ */
+void wr_feed_proven(struct wr_kube_feed *f);
 
 /* A key's text in a map; NULL: none, or no text, or empty. */
 const char *wr_feed_text(const struct wr_value *map, const char *key);

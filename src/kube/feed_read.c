@@ -99,8 +99,15 @@ static int error_event(struct wr_kube_feed *f, const struct wr_value *status)
 	return stop(f, n == 429 || n >= 500 ? WR_STOP_RETRY : WR_STOP_BROKEN, why);
 }
 
+void wr_feed_proven(struct wr_kube_feed *f)
+{
+	f->backoff = f->refusals = 0;
+	f->expired = false;
+}
+
 static int move_on(struct wr_kube_feed *f, const char *version)
 {
+	wr_feed_proven(f);
 	if (f->version && !strcmp(f->version, version))
 		return 0;
 	char *copy = strdup(version);
@@ -123,8 +130,8 @@ int wr_feed_commit(struct wr_kube_feed *f, char *version)
 	f->held = f->items;
 	f->status.synced = true;
 	f->status.absent = false;
-	f->backoff = f->early_ends = 0;
-	f->unauthorized = f->expired = false;
+	f->early_ends = 0;
+	f->unauthorized = false;
 	return 0;
 }
 

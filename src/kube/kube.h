@@ -46,6 +46,12 @@ struct wr_kube_source {
 struct wr_kube_config;
 
 /*
+ * A credential plugin (exec) is run, and waited for, when a request needs what
+ * it tells: wr_kube_run() then takes as long as the plugin does (a minute at
+ * most; ten where it may ask a person). Pods' own credentials never wait.
+ */
+
+/*
  * Reads the configuration. Without kubeconfig, context and in_cluster, and
  * where no kubeconfig file exists, a pod's own credentials are used when there
  * are some. -EINVAL: it cannot be used; errors with file, line and column are

@@ -3,7 +3,9 @@
 import base64
 import json
 import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 
@@ -421,4 +423,48 @@ def test_several_kubeconfigs(folder):
     client = Client('pods', env={'HOME': str(folder / 'none')})
     client.wait('error .*there is no kubeconfig')
     check(client.close() == 1, 'status')
+    server.stop()
+
+
+def test_http2(folder):
+    """All on one connection of HTTP/2, which is cut and comes again (nghttpx speaks it for the server)."""
+    if not shutil.which('nghttpx'):
+        return 'nghttpx, which would speak HTTP/2 for the server, is not installed'
+    certs, server = Certs(folder), Server()
+    certs.sign('front', '/CN=front', LOOP)
+    for i in range(700):
+        server.model.apply(PODS, pod(f'p{i}'))
+    with socket.create_server(('127.0.0.1', 0)) as s:
+        port = s.getsockname()[1]
+    argv = ['nghttpx', f'-f127.0.0.1,{port}', f'-b127.0.0.1,{server.port}', '--no-ocsp', '-n1',
+            '--errorlog-file=/dev/null', '--backend-read-timeout=60s', '--single-process',
+            certs.path('front.key'), certs.path('front.crt')]
+    config = kubeconfig(folder / 'config', f'https://127.0.0.1:{port}', certificate_authority='ca.crt')
+    for streaming in ([], ['paged=1', 'page=100']):
+        front = subprocess.Popen([str(a) for a in argv], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        try:
+            client = Client(f'kubeconfig={config}', *FAST, *streaming, 'pods', 'nodes')
+            for _ in range(2):
+                client.wait('^synced (Pod 700|Node 0)')
+            server.model.apply('/api/v1/nodes', {'metadata': {'name': f'n{len(streaming)}'}})
+            client.wait('^added Node n')
+            check(all(r.headers['via'].startswith('2 ') for r in server.requests), 'this was not HTTP/2')
+            server.cut()  # behind the front: both watches are reset, the connection stays
+            server.model.apply(PODS, pod(f'late{len(streaming)}'))
+            client.wait('^added Pod a/late')
+            front.terminate()
+            front.wait()
+            client.wait('failures=[2-9]')
+            front = subprocess.Popen([str(a) for a in argv], stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
+            server.model.apply(PODS, pod(f'later{len(streaming)}'))
+            client.wait('^added Pod a/later')
+            client.close()
+            for name in [f'late{len(streaming)}', f'later{len(streaming)}']:
+                server.model.delete(PODS, 'a', name)
+            server.model.delete('/api/v1/nodes', None, f'n{len(streaming)}')
+        finally:
+            front.terminate()
+            front.wait()
     server.stop()
