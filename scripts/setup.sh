@@ -41,6 +41,9 @@ test	cmd:man	man-db
 test	cmd:dot	graphviz
 test	cmd:git	git
 test	cmd:kubectl	kubernetes-client?
+test	cmd:kubectl	kubernetes-client
+test	cmd:openssl	openssl
+test	cmd:nghttpx	nghttp2-proxy
 demo	cmd:ip	iproute2
 demo	cmd:nft	nftables
 demo	cmd:dnsmasq	dnsmasq-base

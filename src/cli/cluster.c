@@ -26,7 +26,6 @@
 
 WR_DEFINE_CLEANUP(diags, struct wr_diags *, wr_diags_free)
 WR_DEFINE_CLEANUP(map, struct wr_map *, wr_map_free)
-WR_DEFINE_CLEANUP(arena, struct wr_arena *, wr_arena_free)
 WR_DEFINE_CLEANUP(kube, struct wr_kube *, wr_kube_free)
 WR_DEFINE_CLEANUP(config, struct wr_kube_config *, wr_kube_config_free)
 

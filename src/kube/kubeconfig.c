@@ -40,6 +40,11 @@ static void nomem(struct reading *r)
 	r->error = -ENOMEM;
 }
 
+static bool begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
+
 static bool absent(const struct wr_value *v)
 {
 	return !v || v->type == WR_NULL;
@@ -161,8 +166,8 @@ static void read_server(struct reading *r, const struct wr_value *cluster)
 	}
 	bool has_scheme = strstr(server, "://");
 	const char *host = has_scheme ? strstr(server, "://") + 3 : server;
-	if ((has_scheme && strncmp(server, "https://", 8) && strncmp(server, "http://", 7)) ||
-	    !*host || strpbrk(server, " \t\r\n?#@\\\"")) {
+	if ((has_scheme && !begins(server, "https://") && !begins(server, "http://")) || !*host ||
+	    strpbrk(server, " \t\r\n?#@\\\"")) {
 		fail(r, v->mark, "server", "is not the URL of an API server",
 		     "write it as https://HOST:PORT");
 		return;
@@ -191,8 +196,8 @@ static void read_cluster(struct reading *r, const struct wr_value *v)
 		     "cannot be true where a certificate authority is given",
 		     "remove one of the two; without insecure-skip-tls-verify the server is "
 		     "verified");
-	if (c->proxy && strncmp(c->proxy, "http://", 7) && strncmp(c->proxy, "https://", 8) &&
-	    strncmp(c->proxy, "socks5://", 9))
+	if (c->proxy && !begins(c->proxy, "http://") && !begins(c->proxy, "https://") &&
+	    !begins(c->proxy, "socks5://"))
 		fail(r, wr_value_get(v, "proxy-url")->mark, "proxy-url",
 		     "is not the URL of a proxy", "write it as http://, https:// or socks5://");
 }
