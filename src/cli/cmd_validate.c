@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "cli/cli.h"
+#include "cli/cluster.h"
 #include "cli/load.h"
 #include "cli/records.h"
 #include "cli/writer.h"
@@ -289,8 +290,11 @@ static void check_all(struct run *r, const struct wr_diags *diags)
 
 static int run_with(struct run *r, struct wr_diags *diags)
 {
-	if (read_paths(r, diags))
+	WR_CLEANUP(cluster)
+	struct wr_cluster *cluster = NULL;
+	if (wr_cluster_read(r->args, &cluster) || read_paths(r, diags))
 		return WR_EXIT_ERROR;
+	r->nomem |= wr_cluster_lay_under(cluster, r->in, diags) == -ENOMEM;
 	enum wr_format format = (enum wr_format)wr_arg_choice(r->args, "output");
 	r->text = format == WR_TABLE;
 	r->out = wr_out_new(1, format);
@@ -324,6 +328,7 @@ static int run(const struct wr_args *args)
 
 static const struct wr_option options[] = {
 	WR_OPTION_FILES,
+	WR_OPTION_CLUSTER,
 	WR_OPTION_OUTPUT,
 	{"old-cidrs", 0, WR_OPT_FLAG,
 	 .help = "take CIDRs with host bits, leading zeros and the like with a warning, as\n"
@@ -343,7 +348,8 @@ const struct wr_command wr_cmd_validate = {
 		"Exit status: 0 when all are accepted, 1 when not, 2 when a path cannot be read.\n",
 	.examples = "  weir validate -f policy.yaml\n"
 		    "  weir validate -f manifests/ -o json\n"
-		    "  kustomize build . | weir validate -f -\n",
+		    "  kustomize build . | weir validate -f -\n"
+		    "  weir validate -A\n",
 	.options = options,
 	.run = run,
 };

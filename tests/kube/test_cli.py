@@ -137,6 +137,16 @@ def test_cli_forbidden_kinds(folder):
         has(p.stderr, 'no ' + hook.word)
 
 
+def test_cli_validate(folder):
+    """What a current server would say to policies that an older one took."""
+    server = shop(folder)
+    has(weir(folder, 'validate', '-A').stdout, '1 document checked: 1 accepted, 0 refused')
+    server.model.apply(POLICIES, policy('old', ns='shop', ingress=[{'from': [{'ipBlock': {'cidr': '10.0.0.1/8'}}]}]))
+    out = weir(folder, 'validate', '-A', want=1).stdout
+    has(out, 'cluster:networkpolicies/shop/old:', 'spec.ingress[0].from[0].ipBlock.cidr', '1 accepted, 1 refused')
+    weir(folder, 'validate', '-A', '--old-cidrs')
+
+
 def test_cli_many_pages(folder):
     server = shop(folder)
     for i in range(1200):
