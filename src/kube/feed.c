@@ -450,7 +450,11 @@ static int ask_discovery(struct wr_kube_feed *f, bool groups)
 		.limit_ms = LIST_LIMIT_MS,
 		.done = discovery_done,
 	};
-	snprintf(path, sizeof(path), groups ? "/apis" : "/apis/%s", f->info->api);
+	if (groups)
+		snprintf(path, sizeof(path), "/apis");
+	else /* the core group stands apart */
+		snprintf(path, sizeof(path), "/api%s/%s", strchr(f->info->api, '/') ? "s" : "",
+			 f->info->api);
 	f->state = WR_FEED_ASKING;
 	f->due = 0;
 	f->asked_groups = groups;

@@ -3,9 +3,9 @@
 
 #include "kube/internal.h"
 
-#define CORE(name, scoped)                                           \
-	{                                                            \
-		"/api/v1/" name, "v1", name, .namespaced = (scoped), \
+#define CORE(name, scoped, maybe)                                                         \
+	{                                                                                 \
+		"/api/v1/" name, "v1", name, .namespaced = (scoped), .optional = (maybe), \
 	}
 #define GROUP(group, name, scoped, maybe)                                                          \
 	{                                                                                          \
@@ -13,20 +13,21 @@
 	}
 #define CLUSTER_POLICIES "policy.networking.k8s.io/"
 
+/* Not every server has workloads and Ingresses: verdicts do without. */
 static const struct wr_kube_kind kinds[WR_KIND_COUNT] = {
-	[WR_KIND_NAMESPACE] = CORE("namespaces", false),
-	[WR_KIND_POD] = CORE("pods", true),
-	[WR_KIND_NODE] = CORE("nodes", false),
-	[WR_KIND_SERVICE] = CORE("services", true),
-	[WR_KIND_REPLICATIONCONTROLLER] = CORE("replicationcontrollers", true),
-	[WR_KIND_DEPLOYMENT] = GROUP("apps/v1", "deployments", true, false),
-	[WR_KIND_REPLICASET] = GROUP("apps/v1", "replicasets", true, false),
-	[WR_KIND_STATEFULSET] = GROUP("apps/v1", "statefulsets", true, false),
-	[WR_KIND_DAEMONSET] = GROUP("apps/v1", "daemonsets", true, false),
-	[WR_KIND_JOB] = GROUP("batch/v1", "jobs", true, false),
-	[WR_KIND_CRONJOB] = GROUP("batch/v1", "cronjobs", true, false),
+	[WR_KIND_NAMESPACE] = CORE("namespaces", false, false),
+	[WR_KIND_POD] = CORE("pods", true, false),
+	[WR_KIND_NODE] = CORE("nodes", false, false),
+	[WR_KIND_SERVICE] = CORE("services", true, false),
+	[WR_KIND_REPLICATIONCONTROLLER] = CORE("replicationcontrollers", true, true),
+	[WR_KIND_DEPLOYMENT] = GROUP("apps/v1", "deployments", true, true),
+	[WR_KIND_REPLICASET] = GROUP("apps/v1", "replicasets", true, true),
+	[WR_KIND_STATEFULSET] = GROUP("apps/v1", "statefulsets", true, true),
+	[WR_KIND_DAEMONSET] = GROUP("apps/v1", "daemonsets", true, true),
+	[WR_KIND_JOB] = GROUP("batch/v1", "jobs", true, true),
+	[WR_KIND_CRONJOB] = GROUP("batch/v1", "cronjobs", true, true),
 	[WR_KIND_NETWORKPOLICY] = GROUP("networking.k8s.io/v1", "networkpolicies", true, false),
-	[WR_KIND_INGRESS] = GROUP("networking.k8s.io/v1", "ingresses", true, false),
+	[WR_KIND_INGRESS] = GROUP("networking.k8s.io/v1", "ingresses", true, true),
 	[WR_KIND_CLUSTERNETWORKPOLICY] = GROUP(CLUSTER_POLICIES "v1alpha2",
 					       "clusternetworkpolicies", false, true),
 	[WR_KIND_ADMINNETWORKPOLICY] = GROUP(CLUSTER_POLICIES "v1alpha1", "adminnetworkpolicies",

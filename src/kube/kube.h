@@ -124,7 +124,7 @@ int wr_kube_send(struct wr_kube *k, const struct wr_kube_request *request,
 struct wr_kube_status {
 	bool synced; /* a whole list has come through once */
 	bool live;   /* and a watch is running now */
-	bool absent; /* the server does not have the kind (cluster-wide policies only) */
+	bool absent; /* the server does not have the kind (of those that need not be there) */
 	uint64_t objects, events, bookmarks, lists, watches, failures; /* counts */
 	uint64_t bytes;                                                /* read, after unpacking */
 	uint64_t heard_ms; /* monotonic time of the last byte from the server */

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from harness import ENV, PODS, POLICIES, SANITIZER, check, kubeconfig, pod, policy
-from server import Server, status
+from server import KINDS, Server, status
 
 WEIR = None
 NAMESPACES, NODES, SERVICES = '/api/v1/namespaces', '/api/v1/nodes', '/api/v1/services'
@@ -135,6 +135,18 @@ def test_cli_forbidden_kinds(folder):
                             ('/networkpolicies', 2), ('nodes', 2), ('services', 2)):
         p = weir(folder, 'list', '-A', want=want)
         has(p.stderr, 'no ' + hook.word)
+
+
+def test_cli_small_server(folder):
+    """One that has neither workloads nor Ingresses, like the lab's."""
+    server = shop(folder)
+    server.model.absent |= {p for p in KINDS if '/apps/' in p or '/batch/' in p or 'ingresses' in p or
+                            'replicationc' in p}
+    p = weir(folder, 'list', '-A')
+    has(p.stdout, 'shop/web[Pod]')
+    check(not p.stderr, p.stderr)
+    server.model.absent.add(SERVICES)
+    has(weir(folder, 'list', '-A', want=2).stderr, 'services: the server says 404')
 
 
 def test_cli_validate(folder):
