@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Follows kinds of a cluster and says on stdout what the stores say, one line a
- * call; lines on stdin are orders ("dump", "quit"). For tests/kube/run.py.
+ * call; lines on stdin are orders ("dump", "quit", a path to GET, "PATCH PATH
+ * BODY"). For tests/kube/run.py.
  *
  *	kubedump [OPTION=VALUE]... KIND...
  */
@@ -78,6 +79,20 @@ static void answered(void *arg, const struct wr_kube_response *r)
 	printf("answer %d %d %s\n", r->error, r->status, r->message);
 }
 
+/* "PATH BODY" */
+static void patch(struct wr_kube *k, char *text)
+{
+	char *blank = strchr(text, ' ');
+	if (!blank)
+		return;
+	*blank = '\0';
+	struct wr_kube_request r = {.method = "PATCH",
+				    .path = text,
+				    .body = blank + 1,
+				    .content_type = "application/merge-patch+json"};
+	wr_kube_send(k, &r, answered, NULL);
+}
+
 /* false: it is to end. */
 static bool obey(struct wr_kube *k)
 {
@@ -87,6 +102,8 @@ static bool obey(struct wr_kube *k)
 	line[strcspn(line, "\n")] = '\0';
 	if (!strcmp(line, "dump"))
 		dump();
+	else if (!strncmp(line, "PATCH ", 6))
+		patch(k, line + 6);
 	else
 		wr_kube_send(k, &(struct wr_kube_request){.path = line}, answered, NULL);
 	return true;

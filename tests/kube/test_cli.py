@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands that read a live cluster, alone and below manifests."""
+import json
 import os
+import re
 import subprocess
 
-from harness import ENV, PODS, POLICIES, SANITIZER, check, kubeconfig, pod, policy
+from harness import Client, ENV, FAST, PODS, POLICIES, SANITIZER, check, kubeconfig, pod, policy
 from server import KINDS, Server, status
 
 WEIR = None
@@ -204,3 +206,48 @@ def test_cli_object_with_errors(folder):
     server.model.apply(POLICIES, policy('odd', ns='shop', ingress=[{'fromm': []}]))
     p = weir(folder, 'list', '-A', want=2)
     has(p.stderr, 'NetworkPolicy shop/odd', 'cluster:networkpolicies/shop/odd:', 'fromm')
+
+
+OBJECTS = '''apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: c, image: x}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec: {podSelector: {matchLabels: {app: db}}}
+'''
+
+
+def test_api_server_of_the_lab(folder):
+    """weir's own API server over TLS, well and ill: what a PATCH changes arrives."""
+    (folder / 'objects.yaml').write_text(OBJECTS)
+    for ill in ([], ['--cut-every', '3'], ['--gone-every', '2'], ['--busy-every', '2'], ['--cut-watch', '1']):
+        config = folder / 'config'
+        config.unlink(missing_ok=True)
+        server = subprocess.Popen([WEIR, 'apiserver', '--listen', '127.0.0.1:0', '--kubeconfig', config,
+                                   '--load', folder / 'objects.yaml', *ill], stdout=subprocess.PIPE, text=True)
+        try:
+            has(server.stdout.readline(), 'serving https://127.0.0.1:')
+            client = Client(f'kubeconfig={config}', *FAST, 'pods', 'networkpolicies', 'cnp')
+            for _ in range(2):
+                client.wait('^added (Pod shop/web|NetworkPolicy shop/db)')
+            for turn in range(3):
+                for _ in range(20):  # it may be refused on purpose
+                    patch = {'metadata': {'labels': {f'turn{turn}': 'x'}}}
+                    client.order('PATCH /api/v1/namespaces/shop/pods/web ' + json.dumps(patch))
+                    if client.wait('^answer (.*)', 20).group(1).startswith('0 200'):
+                        break
+                told = f'changed Pod shop/web .* labels={turn + 2} '
+                if not any(re.search(told, l) for l in client.lines):  # before the answer came
+                    client.wait(told)
+            client.close()
+            check(sum(l.startswith('added NetworkPolicy shop/db') for l in client.lines) == 1, 'policy')
+        finally:
+            server.terminate()
+            server.wait()
