@@ -41,7 +41,6 @@ test	cmd:man	man-db
 test	cmd:dot	graphviz
 test	cmd:git	git
 test	cmd:kubectl	kubernetes-client?
-test	cmd:kubectl	kubernetes-client
 test	cmd:openssl	openssl
 test	cmd:nghttpx	nghttp2-proxy
 demo	cmd:ip	iproute2
