@@ -72,6 +72,31 @@ static void put_policies(struct agent *a, struct wr_buf *out)
 	wr_buf_text(out, "]");
 }
 
+/* Rules that do not do what they say. */
+static void put_shortcomings(struct agent *a, struct wr_buf *out)
+{
+	const struct wr_world *w = a->now.world;
+	size_t n = 0;
+	wr_buf_text(out, ",\"shortcomings\":[");
+	for (uint32_t i = 0; i < w->n_policies; i++)
+		for (int dir = 0; dir < 2; dir++)
+			for (size_t k = 0; k < w->policies[i].n_rules[dir]; k++) {
+				const struct wr_rule *r = &w->policies[i].rules[dir][k];
+				const char *why = wr_rule_shortcoming(r);
+				char title[WR_POLICY_TITLE];
+				if (!why)
+					continue;
+				wr_buf_text(out, n++ ? ",{\"policy\":" : "{\"policy\":");
+				wr_buf_json(out, wr_policy_title(&w->policies[i], title));
+				wr_buf_printf(out,
+					      ",\"direction\":\"%s\",\"rule\":%zu,\"message\":",
+					      dir == WR_EGRESS ? "egress" : "ingress", k + 1);
+				wr_buf_json(out, why);
+				wr_buf_text(out, "}");
+			}
+	wr_buf_text(out, "]");
+}
+
 void report_status(struct agent *a, struct wr_buf *out)
 {
 	WR_CLEANUP(buf)
@@ -89,6 +114,7 @@ void report_status(struct agent *a, struct wr_buf *out)
 		wr_buf_printf(out, ",\"tookMilliseconds\":%.3f,\"pods\":%u,\"namespaces\":%u",
 			      a->now.took_ms, a->now.world->n_pods, a->now.world->n_namespaces);
 		put_policies(a, out);
+		put_shortcomings(a, out);
 	}
 	wr_buf_text(out, "}");
 }

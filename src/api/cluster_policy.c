@@ -15,23 +15,12 @@
  * subject that nobody can read has no closed side, so the policy is refused.
  */
 
-static bool is_operator(const char *text, enum wr_selector_op *op)
-{
-	static const char *const names[] = {"In", "NotIn", "Exists", "DoesNotExist"};
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(text, names[i])) {
-			*op = (enum wr_selector_op)i;
-			return true;
-		}
-	return false;
-}
-
 /* Why nobody can read a requirement (metav1.LabelSelectorAsSelector refuses it), or NULL. */
 static const char *requirement_flaw(const struct wr_requirement *r, const char *op)
 {
 	const char *msgs[WR_CHECK_MAX];
 	enum wr_selector_op known;
-	if (!is_operator(op, &known))
+	if (!wr_dec_operator(op, &known))
 		return "an operator that is none of In, NotIn, Exists and DoesNotExist";
 	bool wants_values = known == WR_OP_IN || known == WR_OP_NOT_IN;
 	if (wants_values != (r->n > 0))
@@ -58,7 +47,7 @@ static void read_expression(struct wr_decoder *d, const struct wr_value *v,
 		r->values[r->n++] = values->items[i]->text;
 	const char *found = requirement_flaw(r, op);
 	if (!found)
-		is_operator(op, &r->op);
+		wr_dec_operator(op, &r->op);
 	else if (!*flaw)
 		*flaw = found;
 }

@@ -110,3 +110,6 @@ void wr_dec_pod_spec(struct wr_decoder *d, const struct wr_path *path, const str
 /* metav1.LabelSelector, strictly; out is left empty when v is absent. */
 void wr_dec_selector(struct wr_decoder *d, const struct wr_path *path, const struct wr_value *v,
 		     struct wr_label_selector *out);
+
+/* "In", "NotIn", "Exists" or "DoesNotExist"; false: another text, and *op is left alone. */
+bool wr_dec_operator(const char *text, enum wr_selector_op *op);

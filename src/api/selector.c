@@ -110,7 +110,7 @@ static void add_match_labels(struct wr_decoder *d, const struct wr_path *path,
 	}
 }
 
-static bool parse_operator(const char *text, enum wr_selector_op *op)
+bool wr_dec_operator(const char *text, enum wr_selector_op *op)
 {
 	static const char *const names[] = {"In", "NotIn", "Exists", "DoesNotExist"};
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -177,7 +177,7 @@ static void add_expression(struct wr_decoder *d, const struct wr_path *path,
 		return;
 	r.key = key_text ? key_text : "";
 	op_text = op_text ? op_text : "";
-	if (!parse_operator(op_text, &r.op)) {
+	if (!wr_dec_operator(op_text, &r.op)) {
 		wr_dec_invalid(d, mark_of(op, v), &at_op, op_text, "not a valid selector operator");
 		wr_diag_advise(d->diags, "write In, NotIn, Exists or DoesNotExist");
 	} else if ((r.op == WR_OP_IN || r.op == WR_OP_NOT_IN) && !r.n) {

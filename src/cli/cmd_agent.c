@@ -188,6 +188,14 @@ static void print_kinds(struct wr_out *o, const struct wr_value *kinds)
 	}
 }
 
+static void print_shortcomings(struct wr_out *o, const struct wr_value *all)
+{
+	for (size_t i = 0; all && i < all->n; i++)
+		wr_out_printf(o, "%s %s rule %s %s\n", text_of(all->items[i], "policy"),
+			      text_of(all->items[i], "direction"), text_of(all->items[i], "rule"),
+			      text_of(all->items[i], "message"));
+}
+
 static void print_status(struct wr_out *o, const struct wr_value *v, const char *only)
 {
 	const struct wr_value *policies = wr_value_get(v, "policies");
@@ -206,6 +214,7 @@ static void print_status(struct wr_out *o, const struct wr_value *v, const char 
 		if (!only || !strcmp(only, text_of(policies->items[i], "policy")))
 			wr_out_printf(o, "  %-28s %s\n", text_of(policies->items[i], "policy"),
 				      text_of(policies->items[i], "kind"));
+	print_shortcomings(o, wr_value_get(v, "shortcomings"));
 }
 
 static bool has_policy(const struct wr_value *v, const char *name)

@@ -281,20 +281,6 @@ static int run_get(const struct wr_args *args)
 
 /* ---- status ---- */
 
-/* Why a rule does not do what it says: a peer that nobody can read, names without addresses. */
-static const char *shortcoming(const struct wr_rule *r)
-{
-	if (r->fails_closed)
-		return r->action == WR_ACCEPT
-			       ? "has a peer that nobody can read, and matches nothing"
-			       : "has a peer that nobody can read, and denies everything";
-	for (size_t i = 0; i < r->n_peers; i++)
-		if (r->peers[i].kind == WR_PEER_DOMAINS)
-			return "has domain names, which match nothing: addresses are not learned "
-			       "from DNS";
-	return NULL;
-}
-
 static void put_shortcoming(struct wr_out *o, const struct wr_policy *p, enum wr_direction dir,
 			    size_t i, const char *why)
 {
@@ -322,7 +308,8 @@ static void put_shortcomings(struct wr_out *o, const struct wr_world *w)
 	for (uint32_t i = 0; i < w->n_policies; i++)
 		for (int dir = 0; dir < 2; dir++)
 			for (size_t k = 0; k < w->policies[i].n_rules[dir]; k++) {
-				const char *why = shortcoming(&w->policies[i].rules[dir][k]);
+				const char *why =
+					wr_rule_shortcoming(&w->policies[i].rules[dir][k]);
 				if (why)
 					put_shortcoming(o, &w->policies[i], (enum wr_direction)dir,
 							k, why);

@@ -127,6 +127,19 @@ const char *wr_policy_title(const struct wr_policy *p, char buf[WR_POLICY_TITLE]
 	return buf;
 }
 
+const char *wr_rule_shortcoming(const struct wr_rule *r)
+{
+	if (r->fails_closed)
+		return r->action == WR_ACCEPT
+			       ? "has a peer that nobody can read, and matches nothing"
+			       : "has a peer that nobody can read, and denies everything";
+	for (size_t i = 0; i < r->n_peers; i++)
+		if (r->peers[i].kind == WR_PEER_DOMAINS)
+			return "has domain names, which match nothing: addresses are not learned "
+			       "from DNS";
+	return NULL;
+}
+
 static int compare(const void *pa, const void *pb)
 {
 	const struct wr_policy *a = pa, *b = pb;

@@ -211,6 +211,12 @@ const char *wr_tier_name(enum wr_tier tier);
 #define WR_POLICY_TITLE 384
 const char *wr_policy_title(const struct wr_policy *p, char buf[WR_POLICY_TITLE]);
 
+/*
+ * Why a rule does not do what it says, as the end of a sentence ("has domain
+ * names, ..."): a peer that nobody can read, names without addresses. NULL: it does.
+ */
+const char *wr_rule_shortcoming(const struct wr_rule *r);
+
 /* Text of an interned label pair ("app=web") and key ("app"); WR_NONE gives NULL. */
 const char *wr_world_pair_text(const struct wr_world *w, uint32_t pair);
 const char *wr_world_key_text(const struct wr_world *w, uint32_t key);
