@@ -75,7 +75,7 @@ int wr_datapath_take_over(struct wr_datapath *dp, struct wr_diags *diags)
 {
 	wr_image_map_close(&dp->image);
 	wr_slots_free(&dp->slots);
-	int rc = wr_image_map_open(dp->maps.fd[WR_MAP_IMAGES], true, &dp->image);
+	int rc = wr_image_map_open(dp->opts.pin_dir, dp->maps.fd[WR_MAP_IMAGES], true, &dp->image);
 	/* none yet, or one that nobody can read: the next apply makes another */
 	if (rc < 0 && rc != -ENOENT && rc != -EBADMSG)
 		return wr_dp_error(diags, rc, "cannot read the image in force");
@@ -88,6 +88,11 @@ int wr_datapath_take_over(struct wr_datapath *dp, struct wr_diags *diags)
 	rc = has_image(dp) ? fence(dp) : 0;
 	if (rc < 0)
 		return wr_dp_error(diags, rc, "cannot wait for packets under way");
+	rc = has_image(dp) ? wr_image_map_pin(dp->opts.pin_dir, &dp->image) : 0;
+	if (rc < 0)
+		return wr_dp_error(diags, rc, "cannot pin the image in force");
+	if (has_image(dp))
+		wr_image_map_unpin_others(dp->opts.pin_dir, &dp->image);
 	dp->config->writer = dp->writer;
 	return 0;
 }
@@ -124,12 +129,21 @@ static union weir_cell *half_at(const struct wr_image_map *m, uint32_t base)
 	return m->cells + base;
 }
 
-static int create_image(uint64_t need, struct wr_image_map *out)
+static int create_image(const struct wr_datapath *dp, uint64_t need, struct wr_image_map *out)
 {
+	struct wr_image_map m;
 	if (need > WR_HALF_MAX)
 		return -E2BIG;
 	need += need / 2;
-	return wr_image_map_create(need > WR_HALF_MAX ? WR_HALF_MAX : (uint32_t)need, out);
+	int rc = wr_image_map_create(need > WR_HALF_MAX ? WR_HALF_MAX : (uint32_t)need, &m);
+	if (rc < 0)
+		return rc;
+	rc = wr_image_map_pin(dp->opts.pin_dir, &m);
+	if (rc < 0)
+		wr_image_map_close(&m);
+	else
+		*out = m;
+	return rc;
 }
 
 /*
@@ -142,7 +156,7 @@ static int grow(struct wr_datapath *dp, const struct change *c)
 	struct wr_image_map *m = &dp->image, larger;
 	uint64_t need = (uint64_t)c->layout.tables + c->plan.n_slots;
 	if (!has_image(dp))
-		return create_image(need, m);
+		return create_image(dp, need, m);
 	const union weir_cell *now = half_at(m, wr_image_base(m));
 	uint64_t need_now = (uint64_t)now->half.tables + c->plan.n_slots;
 	uint32_t half = m->cells[0].head.half, zero = 0;
@@ -150,7 +164,7 @@ static int grow(struct wr_datapath *dp, const struct change *c)
 		need = need_now;
 	if (need <= half)
 		return 0;
-	int rc = create_image(need, &larger);
+	int rc = create_image(dp, need, &larger);
 	if (rc < 0)
 		return rc;
 	uint32_t slots = half - now->half.tables;
@@ -165,6 +179,7 @@ static int grow(struct wr_datapath *dp, const struct change *c)
 	}
 	wr_image_map_close(m);
 	*m = larger;
+	wr_image_map_unpin_others(dp->opts.pin_dir, m);
 	return 0;
 }
 

@@ -2,11 +2,15 @@
 #include "datapath/image.h"
 
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "datapath/internal.h"
 
 static int map_cells(int fd, uint32_t id, uint32_t n_cells, bool writable, struct wr_image_map *out)
 {
@@ -67,15 +71,60 @@ static bool head_is_sane(const struct wr_image_map *m)
 	       half->counts <= half->tables;
 }
 
-int wr_image_map_open(int images_fd, bool writable, struct wr_image_map *out)
+/* ---- pins: "image_" and the map's number, beside the other maps ---- */
+
+static bool pin_path(char *path, const char *dir, uint32_t id)
+{
+	int n = snprintf(path, WR_PIN_PATH, "%s/v%d/image_%u", dir, WEIR_ABI_VERSION, id);
+	return n > 0 && n < WR_PIN_PATH;
+}
+
+int wr_image_map_pin(const char *pin_dir, const struct wr_image_map *m)
+{
+	char path[WR_PIN_PATH];
+	if (!pin_path(path, pin_dir, m->id))
+		return -ENAMETOOLONG;
+	/* a pin keeps its map, so nobody else can have got the number */
+	return bpf_obj_pin(m->fd, path) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+void wr_image_map_unpin_others(const char *pin_dir, const struct wr_image_map *m)
+{
+	char path[WR_PIN_PATH];
+	if (!pin_path(path, pin_dir, m->id))
+		return;
+	char *name = strrchr(path, '/');
+	*name++ = '\0';
+	DIR *d = opendir(path);
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (!strncmp(e->d_name, "image_", 6) && strcmp(e->d_name, name) != 0)
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+}
+
+/* By its pin; by its number alone where a version of weir that made no pins left it. */
+static int open_by_id(const char *dir, uint32_t id, struct bpf_map_info *info)
+{
+	char path[WR_PIN_PATH];
+	int fd = pin_path(path, dir, id) ? bpf_obj_get(path) : -1;
+	if (fd >= 0 && !map_info(fd, info) && info->id == id)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	fd = bpf_map_get_fd_by_id(id);
+	return fd < 0 ? -errno : fd;
+}
+
+int wr_image_map_open(const char *pin_dir, int images_fd, bool writable, struct wr_image_map *out)
 {
 	uint32_t zero = 0, id;
+	struct bpf_map_info info;
 	if (bpf_map_lookup_elem(images_fd, &zero, &id) < 0)
 		return -errno;
-	int fd = bpf_map_get_fd_by_id(id);
+	int fd = open_by_id(pin_dir, id, &info);
 	if (fd < 0)
-		return -errno;
-	struct bpf_map_info info;
+		return fd;
 	int rc = map_info(fd, &info);
 	if (!rc && (info.value_size != WEIR_CELL || info.max_entries < 5))
 		rc = -EBADMSG;

@@ -25,7 +25,15 @@ struct wr_image_map {
 /* A new map of at least WR_HALF_MIN with nothing in it, writable. 0 or negative errno. */
 int wr_image_map_create(uint32_t half, struct wr_image_map *out);
 /* The map that is in force. -ENOENT: there is none; -EBADMSG: it is damaged. */
-int wr_image_map_open(int images_fd, bool writable, struct wr_image_map *out);
+int wr_image_map_open(const char *pin_dir, int images_fd, bool writable, struct wr_image_map *out);
+/*
+ * Pins a map by its number, so that wr_image_map_open() finds it: before it is
+ * in force. Opening by number alone takes CAP_SYS_ADMIN, which an agent does
+ * not have. 0, also when it is pinned already, or negative errno.
+ */
+int wr_image_map_pin(const char *pin_dir, const struct wr_image_map *m);
+/* Removes the pins of all others: when it is in force. */
+void wr_image_map_unpin_others(const char *pin_dir, const struct wr_image_map *m);
 void wr_image_map_close(struct wr_image_map *m);
 
 /* Cell of the half that begins at base where a slot's identity is. */

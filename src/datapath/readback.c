@@ -41,10 +41,11 @@ static int open_maps(const char *pin_dir, struct wr_diags *diags, int *lock, str
 	return 0;
 }
 
-static int copy_half(const struct wr_maps *maps, bool applied, struct wr_image *img)
+static int copy_half(const char *pin_dir, const struct wr_maps *maps, bool applied,
+		     struct wr_image *img)
 {
 	struct wr_image_map m;
-	int rc = wr_image_map_open(maps->fd[WR_MAP_IMAGES], false, &m);
+	int rc = wr_image_map_open(pin_dir, maps->fd[WR_MAP_IMAGES], false, &m);
 	if (rc == -ENOENT && !applied) {
 		/* two empty identities: nothing is restricted */
 		img->n_cells = 2;
@@ -102,7 +103,7 @@ int wr_image_read(const char *pin_dir, struct wr_diags *diags, struct wr_image *
 		img->by_key = wr_map_new();
 	rc = img && img->by_key ? read_config(&maps, &config) : -ENOMEM;
 	if (!rc)
-		rc = copy_half(&maps, config.applied, img);
+		rc = copy_half(pin_dir, &maps, config.applied, img);
 	if (!rc)
 		rc = wr_addresses_each(&maps, note_address, img);
 	wr_maps_close(&maps);
@@ -288,10 +289,10 @@ static int count_address(void *ctx, const struct wr_slot_key *key, uint32_t slot
 	return 0;
 }
 
-static int image_stats(const struct wr_maps *maps, struct wr_image_stats *s)
+static int image_stats(const char *pin_dir, const struct wr_maps *maps, struct wr_image_stats *s)
 {
 	struct wr_image_map m;
-	int rc = wr_image_map_open(maps->fd[WR_MAP_IMAGES], false, &m);
+	int rc = wr_image_map_open(pin_dir, maps->fd[WR_MAP_IMAGES], false, &m);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
 	const struct weir_image_head *head = &m.cells[0].head;
@@ -316,7 +317,7 @@ int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_ima
 	int rc = open_maps(pin_dir, diags, &lock, &maps);
 	if (rc < 0)
 		return rc;
-	rc = image_stats(&maps, &s);
+	rc = image_stats(pin_dir, &maps, &s);
 	if (!rc)
 		rc = read_counters(maps.fd[WR_MAP_COUNTERS], s.counters);
 	if (!rc)
@@ -344,7 +345,7 @@ int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n)
 	int rc = open_maps(pin_dir, NULL, &lock, &maps);
 	if (rc < 0)
 		return rc;
-	rc = wr_image_map_open(maps.fd[WR_MAP_IMAGES], false, &m);
+	rc = wr_image_map_open(pin_dir, maps.fd[WR_MAP_IMAGES], false, &m);
 	wr_maps_close(&maps);
 	memset(counts, 0, n * sizeof(*counts));
 	if (rc < 0)
