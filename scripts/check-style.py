@@ -31,6 +31,7 @@ LIBRARIES = [
     (r'nftables/.*|libmnl/.*', ['datapath', 'lab']),
     (r'curl/.*', ['kube']),
     (r'uv\.h', ['agent']),
+    (r'seccomp\.h', ['agent']),
     (r'microhttpd\.h|gnutls/.*|sqlite3\.h', ['apiserver']),
     (r'cmocka\.h', []),
 ]

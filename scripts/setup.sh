@@ -25,6 +25,7 @@ build	cmd:clang	clang
 build	pc:yaml-0.1	libyaml-dev
 build	pc:libcurl	libcurl4-openssl-dev
 build	pc:libuv	libuv1-dev
+build	pc:libseccomp	libseccomp-dev
 build	pc:libbpf	libbpf-dev
 build	pc:libmnl	libmnl-dev
 build	pc:libnftables	libnftables-dev

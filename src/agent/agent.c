@@ -156,6 +156,8 @@ static int prepare(struct agent *a, struct wr_diags *diags)
 	if (!rc)
 		rc = a->opts->kube ? source_kube_new(a, &a->source, &a->source_self, diags)
 				   : source_files_new(a, &a->source, &a->source_self, diags);
+	if (!rc)
+		rc = confine(a, diags);
 	return rc;
 }
 

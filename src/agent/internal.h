@@ -10,6 +10,7 @@
  *	report.c	what the agent says of itself: status, readiness, metrics
  *	http.c		/healthz, /readyz, /metrics
  *	control.c	the socket for weir status and weir flows
+ *	confine.c	what is given up when all is open
  *	agent.c		the loop, the lock, the signals
  */
 #include <uv.h>
@@ -44,8 +45,13 @@ struct source {
 	void (*metrics)(void *self, struct wr_buf *out);
 	/* What keeps it from being trusted, in words, or NULL. */
 	const char *(*trouble)(void *self);
+	/* What it needs for as long as it runs, for confine(). */
+	unsigned (*needs)(void *self);
 	void (*stop)(void *self);
 };
+
+#define SOURCE_NEEDS_FILES 1u    /* files that may be another user's */
+#define SOURCE_NEEDS_PROGRAMS 2u /* programs that it starts */
 
 /* They call agent_changed() when something has changed. */
 int source_kube_new(struct agent *a, const struct source **out, void **self,
@@ -76,7 +82,7 @@ struct agent {
 	uv_loop_t loop;
 	uv_timer_t sync_timer, check_timer;
 	uv_signal_t sigterm, sigint;
-	bool stopping;
+	bool stopping, confined;
 	int rc;
 
 	const struct source *source;
@@ -123,6 +129,9 @@ void sync_free(struct agent *a);
 int events_start(struct agent *a); /* after the datapath was opened */
 void events_stop(struct agent *a);
 void events_free(struct agent *a);
+
+/* confine.c: 0, or negative errno with errors in diags. */
+int confine(struct agent *a, struct wr_diags *diags);
 
 /* report.c */
 bool report_ready(struct agent *a, struct wr_buf *why);

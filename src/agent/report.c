@@ -243,6 +243,8 @@ void report_metrics(struct agent *a, struct wr_buf *out)
 	const struct wr_world *w = a->now.world;
 	gauge(out, "weir_ready", "1 when all that the source has said is in force.",
 	      report_ready(a, NULL));
+	gauge(out, "weir_confined", "1 when the agent has given up what it does not need.",
+	      a->confined);
 	gauge(out, "weir_generation", "Generation of policies in force.", a->now.generation);
 	gauge(out, "weir_policies", "Policies in force.", w ? w->n_policies : 0);
 	gauge(out, "weir_pods", "Pods known.", w ? w->n_pods : 0);

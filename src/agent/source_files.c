@@ -72,6 +72,12 @@ static const char *trouble(void *self)
 	return NULL;
 }
 
+static unsigned needs(void *self)
+{
+	(void)self;
+	return SOURCE_NEEDS_FILES;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	free(handle->data);
@@ -89,6 +95,7 @@ static const struct source source = {
 	.describe = describe,
 	.metrics = metrics,
 	.trouble = trouble,
+	.needs = needs,
 	.stop = stop,
 };
 

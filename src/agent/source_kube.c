@@ -238,6 +238,14 @@ static const char *trouble(void *self)
 	return NULL;
 }
 
+/* A pod's own credentials are root's, and mounted for it. */
+static unsigned needs(void *self)
+{
+	struct kube_source *s = self;
+	return (wr_kube_config_context(s->config) ? SOURCE_NEEDS_FILES : 0) |
+	       (wr_kube_config_has_plugin(s->config) ? SOURCE_NEEDS_PROGRAMS : 0);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct kube_source *s = handle->data;
@@ -259,6 +267,7 @@ static const struct source source = {
 	.describe = describe,
 	.metrics = metrics,
 	.trouble = trouble,
+	.needs = needs,
 	.stop = stop,
 };
 

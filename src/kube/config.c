@@ -25,6 +25,11 @@ const char *wr_kube_config_namespace(const struct wr_kube_config *c)
 	return c->ns;
 }
 
+bool wr_kube_config_has_plugin(const struct wr_kube_config *c)
+{
+	return c->exec != NULL;
+}
+
 bool wr_kube_config_is_private(const char *server)
 {
 	if (strncmp(server, "http://", 7) != 0)

@@ -64,6 +64,7 @@ void wr_kube_config_free(struct wr_kube_config *c); /* takes NULL */
 const char *wr_kube_config_server(const struct wr_kube_config *c);    /* its URL */
 const char *wr_kube_config_context(const struct wr_kube_config *c);   /* or NULL: in-cluster */
 const char *wr_kube_config_namespace(const struct wr_kube_config *c); /* "default" if not said */
+bool wr_kube_config_has_plugin(const struct wr_kube_config *c); /* a program for credentials */
 
 /* --- The client ---------------------------------------------------------------------------- */
 
