@@ -7,6 +7,7 @@ namespace and enforces what a folder, and then an API server of the test's own,
 says. Every verdict is a connection that was tried.
 """
 import ctypes
+import glob
 import json
 import os
 import re
@@ -29,6 +30,8 @@ LAB = 'tagent%d' % (os.getpid() % 100000)
 NETNS = f'/run/netns/weir-{LAB}-node-1'
 HTTP = 'http://127.0.0.1:9464'
 CLONE_NEWNET = 0x40000000
+CAPABILITIES = (12, 38, 39)  # NET_ADMIN, PERFMON, BPF
+DAC_READ_SEARCH = 2
 failed = 0
 
 CLUSTER = '''
@@ -155,6 +158,24 @@ class Agent:
             return f.read()
 
 
+def confinement(agent, name, filtered='2', more=()):
+    """Every thread has only the capabilities that are told, and a filter or not."""
+    wanted = sum(1 << cap for cap in (*CAPABILITIES, *more))
+    wrong = []
+    for path in glob.glob(f'/proc/{agent.process.pid}/task/*/status'):
+        with open(path, encoding='ascii') as f:
+            status = dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+        wrong += [f'{key}: {status[key]}' for key in ('CapPrm', 'CapEff', 'CapBnd')
+                  if int(status[key], 16) != wanted]
+        wrong += [f'{key}: {status[key]}' for key, value in
+                  (('NoNewPrivs', '1'), ('Seccomp', filtered), ('CapInh', '0' * 16),
+                   ('CapAmb', '0' * 16)) if status[key] != value]
+    if 'not confined: sanitizers' in agent.text():
+        print(f'skip {name}: a build with sanitizers is not confined', flush=True)
+    else:
+        result(name, not wrong, wrong)
+
+
 def lab_objects(what):
     _, out, _ = weir('lab', 'get', what, '--name', LAB, '-o', 'json')
     return json.loads(out)['items']
@@ -174,6 +195,7 @@ def with_folder(agent, folder):
     write(os.path.join(manifests, 'cluster.json'), lab_objects('pods') + lab_objects('nodes'))
     agent.start('--manifests', manifests)
     result('folder/ready', wait(agent.ready), agent.text())
+    confinement(agent, 'folder/confined', more=(DAC_READ_SEARCH,))
     result('folder/open', connects())
     write(policies, [DENY])
     result('folder/denied', wait(lambda: not connects()), agent.text())
@@ -229,6 +251,30 @@ class Api:
                     'contexts: [{name: c, context: {cluster: k, user: u}}]\n'
                     f'clusters: [{{name: k, cluster: {{server: "{self.server.url}"}}}}]\n'
                     'users: [{name: u, user: {token: secret}}]\n')
+
+    def other_range(self):
+        """The node's pods get a range more: the datapath has to be opened anew."""
+        key = next(k for k in self.model.objects if k[0] == '/api/v1/nodes' and k[2] == 'node-1')
+        node = json.loads(json.dumps(self.model.objects[key]))
+        node['spec']['podCIDRs'] = [node['spec']['podCIDRs'][0], 'fd00:1234::/64']
+        self.model.apply('/api/v1/nodes', node)
+
+    def with_plugin(self, folder):
+        """A kubeconfig whose token comes from a program."""
+        plugin = os.path.join(folder, 'plugin')
+        with open(plugin, 'w', encoding='utf-8') as f:
+            f.write('#!/bin/sh\ngrep CapEff /proc/self/status >&2\n'
+                    'echo \'{"apiVersion": "client.authentication.k8s.io/v1", "kind": '
+                    '"ExecCredential", "status": {"token": "secret"}}\'\n')
+        os.chmod(plugin, 0o755)
+        path = self.config + '-plugin'
+        with open(self.config, encoding='utf-8') as f:
+            text = f.read()
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(text.replace('{token: secret}', '{exec: {apiVersion: '
+                    'client.authentication.k8s.io/v1, interactiveMode: Never, '
+                    f'command: "{plugin}"}}}}'))
+        return path
 
     def relabel(self, name, **labels):
         key = ('/api/v1/pods', 'shop', name)
@@ -287,6 +333,9 @@ def trouble(agent, api):
     result('trouble/api-back', wait(connects, 60), agent.text())
     api.model.apply(POLICIES, DENY)
     wait(lambda: not connects())
+    api.other_range()
+    result('trouble/other-pod-range', wait(lambda: 'ready' in agent.status()[1]
+           and agent.ready()) and not connects(), agent.text())
     run(['nsenter', f'--net={NETNS}', 'nft', 'flush', 'ruleset'])
     result('trouble/flushed-ruleset-is-repaired',
            wait(lambda: 'weir_repairs_total 1' in get('/metrics')[1], 30) and not connects(),
@@ -303,6 +352,24 @@ def metrics():
     result('metrics/format', status == 200 and not wrong, wrong[:3])
     result('metrics/policies', '\nweir_policies 1\n' in text, text[:2000])
     result('metrics/other-paths', get('/other')[0] == 404)
+
+
+def credential_plugin(agent, api, folder):
+    agent.stop(signal.SIGTERM)
+    agent.start('--kubeconfig', api.with_plugin(folder))
+    result('plugin/ready', wait(agent.ready) and not connects(), agent.text())
+    confinement(agent, 'plugin/confined', '0', (DAC_READ_SEARCH,))
+    if 'not confined: sanitizers' not in agent.text():
+        result('plugin/without-capabilities', 'CapEff:\t0000000000000000' in agent.text(),
+               agent.text())
+
+
+def no_confine(agent, api):
+    agent.stop(signal.SIGTERM)
+    agent.start('--kubeconfig', api.config, '--no-confine')
+    result('no-confine/ready', wait(agent.ready) and not connects(), agent.text())
+    result('no-confine/is-told', 'weir_confined 0' in get('/metrics')[1] and
+           'not confined' in agent.text(), agent.text())
 
 
 def cleanup(agent):
@@ -330,6 +397,8 @@ def main():
         cluster_policies(agent, api)
         trouble(agent, api)
         metrics()
+        credential_plugin(agent, api, folder)
+        no_confine(agent, api)
         cleanup(agent)
         result('no-sanitizer-errors', 'Sanitizer' not in agent.text() and
                'runtime error' not in agent.text(), agent.text())
