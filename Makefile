@@ -16,6 +16,7 @@ help:
 	@echo 'make test      everything; T=PHASE for one phase, T=list for their names'
 	@echo 'make bench     the figures of the README, measured here (root for the packets)'
 	@echo 'make fuzz      the fuzzers; TIME=SECONDS for each (default 600)'
+	@echo 'make image     the container image of the node agent: build/weir-image.tar'
 	@echo 'make install   PREFIX=/usr/local, DESTDIR='
 	@echo 'make clean     removes what was built'
 
@@ -51,8 +52,11 @@ install: build
 	@meson configure build -Dprefix=$(PREFIX)
 	@meson install -C build --quiet --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
+image: build
+	@scripts/image.py --output build/weir-image.tar build/weir
+
 clean:
 	rm -rf build build-asan build-fuzz
 
 FORCE:
-.PHONY: help build demo test bench fuzz install clean FORCE
+.PHONY: help build demo test bench fuzz install image clean FORCE

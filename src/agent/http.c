@@ -159,7 +159,7 @@ static void on_connection(uv_stream_t *server, int status)
 		end(r);
 }
 
-/* "127.0.0.1:9464", "[::1]:9464", ":9464". */
+/* "127.0.0.1:9464", "[::1]:9464", ":9464"; and "::1:9464", as a pod's field for its node gives it. */
 static int parse_address(const char *text, struct sockaddr_storage *out)
 {
 	char host[64];
@@ -176,6 +176,8 @@ static int parse_address(const char *text, struct sockaddr_storage *out)
 		host[n - 1] = '\0';
 		return uv_ip6_addr(host + 1, (int)port, (struct sockaddr_in6 *)out);
 	}
+	if (strchr(host, ':'))
+		return uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)out);
 	return uv_ip4_addr(n ? host : "0.0.0.0", (int)port, (struct sockaddr_in *)out);
 }
 
