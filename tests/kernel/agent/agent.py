@@ -237,14 +237,14 @@ def run(args):
 class Api:
     """An API server in the node's network namespace, with the lab's pods and nodes."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, tls=None):
         self.model = Model()
         for item in lab_objects('pods'):
             self.model.apply('/api/v1/pods', item)
         for item in lab_objects('nodes'):
             self.model.apply('/api/v1/nodes', item)
         self.model.apply('/api/v1/namespaces', {'metadata': {'name': 'shop'}})
-        self.server = in_node(lambda: Server(self.model))
+        self.server = in_node(lambda: Server(self.model, tls))
         self.config = os.path.join(folder, 'kubeconfig')
         with open(self.config, 'w', encoding='utf-8') as f:
             f.write('apiVersion: v1\nkind: Config\ncurrent-context: c\n'

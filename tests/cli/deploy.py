@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What deploy/ holds, against the program and, where it is there, kubectl: deploy.py WEIR"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+DEPLOY = ROOT / 'deploy'
+BASE = DEPLOY / 'base'
+failed = 0
+
+
+def result(name, ok, why=''):
+    global failed
+    failed += not ok
+    print(f'ok {name}' if ok else f'FAIL {name}: {why}', flush=True)
+
+
+def run(*args, **more):
+    p = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       timeout=120, check=False, **more)
+    return p.returncode, p.stdout.decode()
+
+
+def rules():
+    """(group, resource) that the ClusterRole lets the agent list and watch; other verbs fail."""
+    text = (BASE / 'rbac.yaml').read_text(encoding='utf-8')
+    found = re.findall(r'apiGroups: \[(.*)\]\n  resources: \[(.*)\]\n  verbs: \[(.*)\]', text)
+    result('rbac/verbs', found and all(v == 'list, watch' for _, _, v in found), found)
+    return {(g.strip('"'), r) for g, names, _ in found for r in names.split(', ')}
+
+
+def followed():
+    """The same of the kinds that the agent follows, from its source and the client's table."""
+    source = (ROOT / 'src/agent/source_kube.c').read_text(encoding='utf-8')
+    kinds = re.findall(r'WR_KIND_\w+', re.search(r'kinds\[\] = \{(.*?)\};', source, re.S).group(1))
+    table = (ROOT / 'src/kube/kinds.c').read_text(encoding='utf-8')
+    out = set()
+    for kind in kinds:
+        row = re.search(r'\[' + kind + r'\] = (.*?)(?=\[WR_KIND|};)', table, re.S).group(1)
+        words = re.findall(r'"([^"]*)"', row)
+        group = '' if row.startswith('CORE') else 'policy.networking.k8s.io' \
+            if 'CLUSTER_POLICIES' in row else words[0].split('/')[0]
+        out.add((group, words[-1]))
+    return out
+
+
+def manifests(weir):
+    status, out = run(weir, 'validate', '-f', DEPLOY)
+    result('validate', status == 0, out)
+    status, out = run(weir, 'lint', '--no-config', '-f', DEPLOY)
+    result('lint', status == 0, out)
+    allowed, needed = rules(), followed()
+    result('rbac/just-what-is-followed', allowed == needed, f'{allowed} instead of {needed}')
+    status, out = run(weir, 'agent', '--help')
+    flags = re.findall(r'^        - --([a-z-]+)', (BASE / 'daemonset.yaml').read_text(), re.M)
+    result('flags', flags and all(f'--{flag}' in out for flag in flags), flags)
+    status, out = run(weir, 'version')
+    tag = re.search(r'newTag: (\S+)', (BASE / 'kustomization.yaml').read_text()).group(1)
+    result('tag', out.startswith(f'weir {tag}\n'), out)
+
+
+def dry_run(weir):
+    """The kinds that the program's own API server has; RBAC and PodMonitors it has not."""
+    with tempfile.TemporaryDirectory() as work:
+        config = os.path.join(work, 'config')
+        server = subprocess.Popen([weir, 'apiserver', '--listen', '127.0.0.1:0', '--kubeconfig', config],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + 20
+            while not os.path.exists(config) and time.monotonic() < end:
+                time.sleep(0.05)
+            # the namespace is every cluster's
+            run('kubectl', '--kubeconfig', config, 'create', 'namespace', 'kube-system')
+            for mode in ('client', 'server'):
+                for name in ('serviceaccount', 'daemonset'):
+                    status, out = run('kubectl', '--kubeconfig', config, 'apply',
+                                      f'--dry-run={mode}', '-f', BASE / f'{name}.yaml')
+                    result(f'kubectl/{name}-{mode}', status == 0 and 'dry run' in out, out)
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def main():
+    weir = os.path.abspath(sys.argv[1])
+    manifests(weir)
+    if not shutil.which('kubectl'):
+        print('skip kubectl: it is not installed')
+        return 1 if failed else 0
+    for folder in ('base', 'prometheus'):
+        status, out = run('kubectl', 'kustomize', DEPLOY / folder)
+        result(f'kustomize/{folder}', status == 0 and 'image: weir:' in out, out)
+        checked, text = run(weir, 'validate', '-f', '-', input=out.encode())
+        result(f'kustomize/{folder}-validates', checked == 0, text)
+    dry_run(weir)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
