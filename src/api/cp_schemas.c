@@ -435,8 +435,14 @@ static const char *baseline_named_ports(const struct wr_value *v)
 static const char *const actions_v2[] = {"Accept", "Deny", "Pass", NULL};
 static const char *const actions_v1[] = {"Allow", "Deny", "Pass", NULL};
 static const char *const actions_baseline[] = {"Allow", "Deny", NULL};
-static const struct wr_schema action = {.type = WR_SCHEMA_STRING, .choices = actions_v2};
-static const struct wr_schema old_action = {.type = WR_SCHEMA_STRING, .choices = actions_v1};
+static const struct wr_schema action = {
+	.type = WR_SCHEMA_STRING,
+	.choices = actions_v2,
+	.advice = "write Accept, Deny or Pass; Accept is what was Allow in v1alpha1"};
+static const struct wr_schema old_action = {
+	.type = WR_SCHEMA_STRING,
+	.choices = actions_v1,
+	.advice = "write Allow, Deny or Pass; Allow is what v1alpha2 calls Accept"};
 static const struct wr_schema baseline_action = {
 	.type = WR_SCHEMA_STRING,
 	.choices = actions_baseline,

@@ -179,10 +179,10 @@ static void check_choice(struct checker *c, const struct wr_path *path, const st
 		     wr_value_text(v, shown, sizeof(shown)), list);
 	c->blocked = true;
 	const char *meant = v->type == WR_STRING ? wr_typo_suggest(v->text, s->choices) : NULL;
-	if (s->advice)
-		advise(c, s);
-	else if (meant)
+	if (meant)
 		wr_diag_advise(c->d->diags, "did you mean \"%s\"?", meant);
+	else
+		advise(c, s);
 }
 
 static size_t characters(const char *s)
