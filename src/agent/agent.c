@@ -69,6 +69,7 @@ void agent_changed(struct agent *a)
 static void on_check(uv_timer_t *timer)
 {
 	sync_check(timer->data);
+	host_check(timer->data);
 }
 
 /* ---- one agent a node ---- */

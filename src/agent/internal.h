@@ -10,12 +10,14 @@
  *	report.c	what the agent says of itself: status, readiness, metrics
  *	http.c		/healthz, /readyz, /metrics
  *	control.c	the socket for weir status and weir flows
+ *	host.c, host_look.c	what of the node is in the way
  *	confine.c	what is given up when all is open
  *	agent.c		the loop, the lock, the signals
  */
 #include <uv.h>
 
 #include "agent/agent.h"
+#include "agent/host.h"
 #include "api/decode.h"
 #include "base/buf.h"
 #include "base/vec.h"
@@ -100,6 +102,12 @@ struct agent {
 	struct histogram sync_seconds;
 	uint64_t syncs, sync_errors, repairs;
 
+	/* host_look.c */
+	struct host_findings host;
+	uint64_t host_checked_ns;
+	uint32_t host_generation; /* in force when that was */
+	bool host_failed, host_timestamp;
+
 	/* events.c */
 	uv_poll_t *events; /* of the datapath that is open, or NULL */
 	uint64_t flow_second;
@@ -129,6 +137,11 @@ void sync_free(struct agent *a);
 int events_start(struct agent *a); /* after the datapath was opened */
 void events_stop(struct agent *a);
 void events_free(struct agent *a);
+
+/* host_look.c */
+void host_check(struct agent *a);
+const char *host_trouble(struct agent *a); /* or NULL */
+void host_metrics(struct agent *a, struct wr_buf *out);
 
 /* confine.c: 0, or negative errno with errors in diags. */
 int confine(struct agent *a, struct wr_diags *diags);

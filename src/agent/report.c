@@ -40,7 +40,8 @@ bool report_ready(struct agent *a, struct wr_buf *why)
 			   : !loaded               ? "what is loaded in the kernel cannot be read"
 			   : stats.links != 6      ? "not all hooks are attached"
 			   : !stats.conntrack_kept ? "nothing keeps conntrack on"
-						   : trouble;
+			   : trouble               ? trouble
+						   : host_trouble(a);
 	if (text && why)
 		wr_buf_text(why, text);
 	return !text;
@@ -260,6 +261,7 @@ void report_metrics(struct agent *a, struct wr_buf *out)
 		a->flows_limited);
 	gauge(out, "process_resident_memory_bytes", "Resident memory.", resident_bytes());
 	a->source->metrics(a->source_self, out);
+	host_metrics(a, out);
 	datapath_metrics(a, out);
 	if (a->now.program)
 		policy_counters(a, out);

@@ -107,6 +107,10 @@ def get(path):
     return in_node(ask)
 
 
+def sample(name):
+    return float(re.search(rf'^{name} (\S+)$', get('/metrics')[1], re.M).group(1))
+
+
 def wait(condition, seconds=10):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -333,12 +337,51 @@ def trouble(agent, api):
     result('trouble/api-back', wait(connects, 60), agent.text())
     api.model.apply(POLICIES, DENY)
     wait(lambda: not connects())
+    before = sample('weir_syncs_total')
     api.other_range()
-    result('trouble/other-pod-range', wait(lambda: 'ready' in agent.status()[1]
+    result('trouble/other-pod-range', wait(lambda: sample('weir_syncs_total') > before
            and agent.ready()) and not connects(), agent.text())
     run(['nsenter', f'--net={NETNS}', 'nft', 'flush', 'ruleset'])
     result('trouble/flushed-ruleset-is-repaired',
            wait(lambda: 'weir_repairs_total 1' in get('/metrics')[1], 30) and not connects(),
+           agent.text())
+
+
+def sysctl(name, value):
+    def write_it():
+        with open('/proc/sys/net/' + name, 'w', encoding='ascii') as f:
+            f.write(value)
+    in_node(write_it)
+
+
+def host(agent):
+    """A bridge that carries pods by its addresses, with br_netfilter off; other sysctls."""
+    pod = next(p for p in lab_objects('pods') if p['metadata']['name'] == 'db')['status']['podIP']
+    at_node = ['nsenter', f'--net={NETNS}', 'ip']
+    name = 'bridge/bridge-nf-call-iptables'
+    if not os.path.exists('/proc/sys/net/' + name):
+        print('skip host/bridge: br_netfilter is not there', flush=True)
+        return
+    for command in ('link add cni0 type bridge', 'link add v1 type veth peer name v2',
+                    'link set v1 master cni0', f'addr add {pod.rpartition(".")[0]}.254/24 dev cni0'):
+        run(at_node + command.split())
+    result('host/bridge-is-seen', wait(agent.ready), get('/readyz'))
+    sysctl(name, '0')
+    result('host/bridge-is-told', wait(lambda: 'cni0' in get('/readyz')[1]) and 'br_netfilter' in
+           agent.text(), get('/readyz'))
+    result('host/bridge-is-counted', 'problem="bridge_netfilter_ipv4_off"} 1' in get('/metrics')[1])
+    sysctl(name, '1')
+    result('host/bridge-is-well', wait(agent.ready) and 'over: bridge_netfilter' in agent.text(),
+           get('/readyz'))
+    run(at_node + ['link', 'del', 'cni0'])
+    run(at_node + ['link', 'del', 'v1'])
+    sysctl('netfilter/nf_conntrack_tcp_loose', '0')
+    result('host/sysctl-is-told', wait(lambda: agent.ready() and
+           'problem="conntrack_tcp_strict"} 1' in get('/metrics')[1]), agent.text())
+    sysctl('netfilter/nf_conntrack_tcp_loose', '1')
+    sysctl('netfilter/nf_conntrack_timestamp', '0')
+    result('host/timestamps-are-mended', wait(lambda: agent.ready() and 'switched on again' in
+           agent.text()) and 'problem="conntrack_timestamp_off"} 0' in get('/metrics')[1],
            agent.text())
 
 
@@ -397,6 +440,7 @@ def main():
         cluster_policies(agent, api)
         trouble(agent, api)
         metrics()
+        host(agent)
         credential_plugin(agent, api, folder)
         no_confine(agent, api)
         cleanup(agent)
