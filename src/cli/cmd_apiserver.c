@@ -100,6 +100,7 @@ static int run(const struct wr_args *args)
 		.data = wr_arg_string(args, "data"),
 		.kubeconfig = wr_arg_string(args, "kubeconfig"),
 		.history = (size_t)wr_arg_uint(args, "history"),
+		.kubelet = wr_arg_string(args, "kubelet"),
 		.graceful = wr_arg_flag(args, "graceful-pods"),
 		.misbehave = misbehave(args),
 	};
@@ -130,6 +131,8 @@ static const struct wr_option options[] = {
 	 .help = "changes that are remembered for watches and chunked lists"},
 	{"graceful-pods", 0, WR_OPT_FLAG,
 	 .help = "pods on a node stay, terminating, until their node deletes them"},
+	{"kubelet", 0, WR_OPT_STRING, .value = "SOCKET",
+	 .help = "ask this socket for exec and logs of pods (the lab's)"},
 	{"delay", 0, WR_OPT_UINT, .value = "MS", .fallback = "0", .max = 600000,
 	 .help = "misbehave: answer this much later"},
 	{"cut-every", 0, WR_OPT_UINT, .value = "N", .fallback = "0", .max = UINT32_MAX,

@@ -46,7 +46,9 @@ static int run_up(const struct wr_args *args)
 	opts.paths = wr_arg_all(args, "filename", &opts.n_paths);
 	opts.outside = wr_arg_all(args, "outside", &opts.n_outside);
 	opts.outside_ports = wr_arg_all(args, "outside-port", &opts.n_outside_ports);
-	int rc = wr_lab_up(lab_name(args), &opts, d);
+	opts.api = wr_arg_flag(args, "api");
+	int rc = opts.api ? wr_lab_up_api(lab_name(args), &opts, d)
+			  : wr_lab_up(lab_name(args), &opts, d);
 	return finish(args, d, rc);
 }
 
@@ -158,6 +160,8 @@ static const struct wr_option up_options[] = {
 	{"outside-port", 0, WR_OPT_STRING, .repeated = true, .value = "PORT",
 	 .help = "a port that answers there, over TCP and UDP (53, 80, 443, 5432);\n"
 		 "may be given several times"},
+	{"api", 0, WR_OPT_FLAG,
+	 .help = "serve a Kubernetes API, for kubectl, and let agents enforce what it says"},
 	{0},
 };
 static const struct wr_option name_options[] = {WR_OPTION_LAB_NAME, {0}};
@@ -226,9 +230,21 @@ static const struct wr_command serve_command = {
 };
 
 static const struct wr_command *const commands[] = {
-	&up_command,           &down_command,         &apply_command,         &delete_command,
-	&label_command,        &wr_lab_get_command,   &wr_lab_status_command, &exec_command,
-	&wr_lab_probe_command, &wr_lab_flows_command, &serve_command,         NULL,
+	&up_command,
+	&down_command,
+	&apply_command,
+	&delete_command,
+	&label_command,
+	&wr_lab_get_command,
+	&wr_lab_status_command,
+	&exec_command,
+	&wr_lab_probe_command,
+	&wr_lab_flows_command,
+	&serve_command,
+	&wr_lab_kubeconfig_command,
+	&wr_lab_kubelet_command,
+	&wr_lab_relay_command,
+	NULL,
 };
 
 const struct wr_command wr_cmd_lab = {

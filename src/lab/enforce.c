@@ -99,6 +99,8 @@ int wr_lab_enforce(struct wr_lab *lab, struct wr_diags *diags)
 	if (!jobs)
 		return -ENOMEM;
 	int rc = wr_bpffs_mount(wr_lab_path(path, lab->state->name, "bpf"), diags);
+	if (lab->state->api)
+		n = 0; /* that is the agents' work */
 	for (uint32_t i = 0; i < n; i++)
 		jobs[i] = (struct job){.lab = lab, .node = i};
 	for (uint32_t i = 0; i < n && !rc; i++)

@@ -52,6 +52,11 @@ int wr_lab_build(struct wr_lab *lab, struct wr_diags *diags);
 /* Frees what wr_lab_build() made. */
 void wr_lab_unbuild(struct wr_lab *lab);
 
+/* ---- api.c ---- */
+
+/* Empties the list of documents. */
+void wr_lab_forget_docs(struct wr_lab_state *s);
+
 /* ---- topology.c ---- */
 
 /* The namespaces of nodes, wire and outside, and what joins them. */

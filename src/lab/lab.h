@@ -73,6 +73,7 @@ struct wr_lab_up_opts {
 	size_t n_outside;
 	const char *const *outside_ports; /* numbers; none: 53, 80, 443, 5432 */
 	size_t n_outside_ports;
+	bool api; /* the manifests are for an API server: see api.h */
 };
 int wr_lab_up(const char *name, const struct wr_lab_up_opts *opts, struct wr_diags *diags);
 
@@ -85,7 +86,10 @@ int wr_lab_delete(const char *name, const char *const *paths, size_t n, struct w
 int wr_lab_label(const char *name, enum wr_kind kind, const char *ns, const char *object,
 		 const char *const *changes, size_t n, bool overwrite, struct wr_diags *diags);
 
-/* Makes the kernel enforce the lab's world on all nodes (events are drained first). */
+/*
+ * Makes the kernel enforce the lab's world on all nodes (events are drained
+ * first). In a lab with an API server that is left to the agents.
+ */
 int wr_lab_enforce(struct wr_lab *lab, struct wr_diags *diags);
 
 /* ---- services.c: what kube-proxy would do ---- */

@@ -17,6 +17,7 @@
 
 #include "api/check.h"
 #include "base/map.h"
+#include "lab/api.h"
 #include "lab/internal.h"
 
 #define DNS_FILE "weir:cluster-dns"
@@ -279,7 +280,11 @@ int wr_lab_up(const char *name, const struct wr_lab_up_opts *opts, struct wr_dia
 	if (!rc)
 		rc = claim(lab, name, diags);
 	if (!rc) {
-		rc = wr_lab_state_save(lab->state, diags);
+		lab->state->api = opts->api;
+		if (opts->api)
+			rc = wr_lab_api_hand_over(lab, diags);
+		if (!rc)
+			rc = wr_lab_state_save(lab->state, diags);
 		if (!rc)
 			rc = wr_lab_make_nodes(lab, diags);
 		if (!rc)
@@ -304,7 +309,9 @@ static int tear_down(const char *name, struct wr_diags *diags)
 {
 	char prefix[WR_LAB_NETNS], path[WR_LAB_PATH];
 	snprintf(prefix, sizeof(prefix), "weir-%s-", name);
-	int rc = wr_netns_kill(prefix, false);
+	int rc = wr_daemon_kill(name); /* first: one of them would put things back */
+	if (rc >= 0)
+		rc = wr_netns_kill(prefix, false);
 	if (rc < 0)
 		return wr_lab_error(diags, rc, "processes of lab '%s' do not end", name);
 	wr_lab_path(path, name, "bpf");
@@ -337,12 +344,46 @@ int wr_lab_down(const char *name, struct wr_diags *diags)
 
 /* ---- changes ---- */
 
+int wr_lab_mirror(const char *name, const struct wr_lab_doc *docs, size_t n, struct wr_diags *diags,
+		  struct wr_lab **out)
+{
+	struct wr_lab *lab = NULL;
+	int rc = wr_lab_open(name, diags, &lab);
+	if (rc)
+		return rc;
+	wr_lab_forget_docs(lab->state);
+	uint32_t batch = ++lab->state->next_batch;
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = add_doc(lab->state, docs[i].file, 1, batch, docs[i].text, docs[i].size);
+	if (!rc)
+		rc = wr_lab_build(lab, diags);
+	if (!rc)
+		rc = follow(lab, diags);
+	if (rc) {
+		wr_lab_close(lab);
+		return rc;
+	}
+	*out = lab;
+	return 0;
+}
+
 /* Opens the lab and writes down what its old policies judged. */
 static int open_lab(const char *name, struct wr_lab **out, struct wr_diags *diags)
 {
 	int rc = wr_lab_open(name, diags, out);
 	if (rc)
 		return rc;
+	if ((*out)->state->api) {
+		wr_lab_close(*out);
+		*out = NULL;
+		wr_lab_error(diags, -EPERM, "what lab '%s' consists of is said by its API server",
+			     name);
+		wr_diag_advise(diags,
+			       "export KUBECONFIG=$(weir lab kubeconfig --name %s), and use "
+			       "kubectl apply, delete and label",
+			       name);
+		return -EPERM;
+	}
 	struct wr_diags *ignored = wr_diags_new();
 	if (ignored)
 		(void)wr_lab_flows_drain(*out, ignored);

@@ -172,8 +172,8 @@ static void put_outside(struct wr_buf *b, const struct wr_lab_state *s)
 int wr_lab_state_save(const struct wr_lab_state *s, struct wr_diags *diags)
 {
 	WR_CLEANUP(buf) struct wr_buf b = {0};
-	wr_buf_printf(&b, "{\"version\":%d,\"nodes\":%u,\"running\":%s,", VERSION, s->n_nodes,
-		      s->running ? "true" : "false");
+	wr_buf_printf(&b, "{\"version\":%d,\"nodes\":%u,\"running\":%s,\"api\":%s,", VERSION,
+		      s->n_nodes, s->running ? "true" : "false", s->api ? "true" : "false");
 	wr_buf_printf(&b, "\"nextBatch\":%u,\"nextPod\":%u,\"outsideServer\":%lld,", s->next_batch,
 		      s->next_pod, (long long)s->outside_server);
 	wr_buf_printf(&b, "\"outsideServerStart\":%llu,\"generation\":[",
@@ -348,6 +348,7 @@ static int load_all(struct wr_lab_state *s, const struct wr_value *root)
 	if (!s->n_nodes || s->n_nodes > WR_LAB_NODES_MAX)
 		return -EBADMSG;
 	s->running = get_bool(root, "running");
+	s->api = get_bool(root, "api");
 	s->next_batch = (uint32_t)get_int(root, "nextBatch");
 	s->next_pod = (uint32_t)get_int(root, "nextPod");
 	s->outside_server = get_int(root, "outsideServer");

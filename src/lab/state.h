@@ -75,6 +75,7 @@ struct wr_lab_state {
 	const char *name;
 	uint32_t n_nodes;
 	bool running; /* lab up came to its end */
+	bool api;     /* an API server says what there is, and agents enforce */
 	uint32_t next_batch, next_pod;
 	WR_VEC(struct wr_lab_doc) docs;
 	WR_VEC(struct wr_lab_label) labels;

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Kubelet: what the API says becomes the lab, and what became of it is written
+ * back. One turn looks at everything: controllers first, then the lab follows
+ * all documents (as 'weir lab apply' would), then statuses and endpoints. A turn
+ * that fails changes nothing more and is tried again.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "lab/internal.h"
+#include "lab/kubelet.h"
+
+#define SETTLE_MS 20  /* changes come in groups */
+#define RETRY_MS 1000 /* after a turn that failed */
+#define SESSIONS_MAX 64
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ---- the lab follows ---- */
+
+/* The lists as they came are documents: an item of a List needs no kind of its own. */
+static int follow_lab(struct wr_kubelet *k, struct wr_diags *diags, struct wr_lab **out)
+{
+	static const enum wr_kind kinds[] = {
+		WR_KIND_NAMESPACE,
+		WR_KIND_POD,
+		WR_KIND_SERVICE,
+		WR_KIND_NETWORKPOLICY,
+		WR_KIND_CLUSTERNETWORKPOLICY,
+		WR_KIND_ADMINNETWORKPOLICY,
+		WR_KIND_BASELINEADMINNETWORKPOLICY,
+	};
+	struct wr_lab_doc docs[sizeof(kinds) / sizeof(kinds[0])];
+	size_t n = 0;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const struct wr_listing_of *l = &k->lists[kinds[i]];
+		if (!l->n)
+			continue;
+		docs[n++] = (struct wr_lab_doc){.file = wr_kube_kind_path(kinds[i]),
+						.text = l->body,
+						.size = strlen(l->body)};
+	}
+	return wr_lab_mirror(k->name, docs, n, diags, out);
+}
+
+/* ---- statuses of pods ---- */
+
+static void put_time(struct wr_text *t)
+{
+	char text[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	gmtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	wr_text_printf(t, "\"%s\"", text);
+}
+
+static void put_conditions(struct wr_text *t)
+{
+	static const char *const types[] = {"PodReadyToStartContainers", "Initialized", "Ready",
+					    "ContainersReady", "PodScheduled"};
+	wr_text_put(t, "\"conditions\":[");
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		wr_text_printf(t,
+			       "%s{\"type\":\"%s\",\"status\":\"True\",\"lastProbeTime\":null,"
+			       "\"lastTransitionTime\":",
+			       i ? "," : "", types[i]);
+		put_time(t);
+		wr_text_put(t, "}");
+	}
+	wr_text_put(t, "]");
+}
+
+static void put_containers(struct wr_text *t, const struct wr_value *pod)
+{
+	const struct wr_value *list = wr_tree_at(pod, "spec.containers");
+	wr_text_put(t, ",\"containerStatuses\":[");
+	for (size_t i = 0; list && list->type == WR_LIST && i < list->n; i++) {
+		const char *name = wr_tree_text(list->items[i], "name"),
+			   *image = wr_tree_text(list->items[i], "image");
+		wr_text_put(t, i ? ",{\"name\":" : "{\"name\":");
+		wr_text_string(t, name ? name : "");
+		wr_text_put(t, ",\"image\":");
+		wr_text_string(t, image ? image : "");
+		wr_text_printf(t,
+			       ",\"imageID\":\"weir://lab\",\"containerID\":\"weir://%.64s/%.64s\","
+			       "\"ready\":true,\"started\":true,\"restartCount\":0,"
+			       "\"lastState\":{},\"state\":{\"running\":{\"startedAt\":",
+			       wr_meta_text(pod, "uid"), name ? name : "");
+		put_time(t);
+		wr_text_put(t, "}}}");
+	}
+	wr_text_put(t, "]");
+}
+
+static void put_addresses(struct wr_text *t, const char *one, const char *many, const char *ip4,
+			  const char *ip6)
+{
+	wr_text_printf(t, ",\"%s\":\"%s\",\"%s\":[{\"ip\":\"%s\"},{\"ip\":\"%s\"}]", one, ip4, many,
+		       ip4, ip6);
+}
+
+static bool is_running(const struct wr_value *pod, const char *ip)
+{
+	const char *phase = wr_tree_text(pod, "status.phase"),
+		   *has = wr_tree_text(pod, "status.podIP");
+	return phase && has && !strcmp(phase, "Running") && !strcmp(has, ip) &&
+	       wr_tree_at(pod, "status.containerStatuses");
+}
+
+/* A scheduler's decision, once. */
+static int bind_pod(struct wr_kubelet *k, const struct wr_value *pod, uint32_t node)
+{
+	const char *has = wr_tree_text(pod, "spec.nodeName");
+	WR_CLEANUP(text)
+	struct wr_text t = {0};
+	if (has && *has)
+		return 200;
+	wr_text_printf(&t,
+		       "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"%s\"},"
+		       "\"target\":{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"name\":\"node-%u\"}}",
+		       wr_meta_text(pod, "name"), node + 1);
+	return wr_kubelet_post(k,
+			       wr_kubelet_path(k, WR_KIND_POD, wr_meta_text(pod, "namespace"),
+					       wr_meta_text(pod, "name"), "binding"),
+			       &t);
+}
+
+static int pod_status(struct wr_kubelet *k, const struct wr_value *pod,
+		      const struct wr_lab_pod_alloc *p)
+{
+	char ip4[WR_IP_TEXT], ip6[WR_IP_TEXT], host4[WR_IP_TEXT], host6[WR_IP_TEXT];
+	struct wr_ip h4 = wr_lab_node_ip(p->node, WR_IPV4), h6 = wr_lab_node_ip(p->node, WR_IPV6);
+	wr_ip_format(p->host_network ? &h4 : &p->ip4, ip4);
+	wr_ip_format(p->host_network ? &h6 : &p->ip6, ip6);
+	if (is_running(pod, ip4))
+		return 200;
+	WR_CLEANUP(text)
+	struct wr_text t = {0};
+	int rc = bind_pod(k, pod, p->node);
+	if (rc < 0 || rc >= 300)
+		return rc;
+	wr_text_put(&t, "{\"status\":{\"phase\":\"Running\",");
+	put_conditions(&t);
+	put_containers(&t, pod);
+	put_addresses(&t, "podIP", "podIPs", ip4, ip6);
+	put_addresses(&t, "hostIP", "hostIPs", wr_ip_format(&h4, host4), wr_ip_format(&h6, host6));
+	wr_text_put(&t, ",\"startTime\":");
+	put_time(&t);
+	wr_text_put(&t, "}}");
+	return wr_kubelet_patch(k,
+				wr_kubelet_path(k, WR_KIND_POD, wr_meta_text(pod, "namespace"),
+						wr_meta_text(pod, "name"), "status"),
+				&t);
+}
+
+static int all_pods(struct wr_kubelet *k, const struct wr_lab *lab)
+{
+	const struct wr_listing_of *l = &k->lists[WR_KIND_POD];
+	int rc = 0;
+	for (size_t i = 0; i < l->n && rc >= 0; i++) {
+		const struct wr_lab_pod_alloc *p =
+			wr_lab_find_pod_alloc(lab->state, wr_meta_text(l->items[i], "namespace"),
+					      wr_meta_text(l->items[i], "name"));
+		if (p)
+			rc = pod_status(k, l->items[i], p);
+		if (rc >= 300 && rc != 404 && rc != 409) {
+			fprintf(stderr, "weir lab kubelet: pod %s: %s\n",
+				wr_meta_text(l->items[i], "name"), k->error);
+		}
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- nodes ---- */
+
+static int node_status(struct wr_kubelet *k, const struct wr_value *node)
+{
+	WR_CLEANUP(text)
+	struct wr_text t = {0};
+	if (wr_tree_at(node, "status.conditions"))
+		return 0;
+	wr_text_put(&t, "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
+			"\"reason\":\"KubeletReady\",\"lastTransitionTime\":");
+	put_time(&t);
+	wr_text_put(&t,
+		    "}],\"nodeInfo\":{\"kubeletVersion\":\"weir\",\"operatingSystem\":\"linux\","
+		    "\"osImage\":\"network namespace\",\"containerRuntimeVersion\":\"weir\"}}}");
+	return wr_kubelet_patch(
+		k, wr_kubelet_path(k, WR_KIND_NODE, NULL, wr_meta_text(node, "name"), "status"),
+		&t);
+}
+
+/* ---- endpoints ---- */
+
+static void put_endpoints(struct wr_text *t, const struct wr_lab *lab, const struct wr_service *s)
+{
+	bool first = true;
+	for (size_t i = 0; i < s->n_pods; i++) {
+		const struct wr_pod *pod = &lab->world->pods[s->pods[i]];
+		const struct wr_lab_pod_alloc *p = wr_lab_find_pod_alloc(lab->state, pod->ns,
+									 pod->name);
+		char ip[WR_IP_TEXT];
+		for (size_t n = 0; n < pod->n_ips; n++) {
+			if (pod->ips[n].family != WR_IPV4)
+				continue;
+			wr_text_printf(t,
+				       "%s{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true,"
+				       "\"serving\":true,\"terminating\":false},",
+				       first ? "" : ",", wr_ip_format(&pod->ips[n], ip));
+			if (p)
+				wr_text_printf(t, "\"nodeName\":\"node-%u\",", p->node + 1);
+			wr_text_printf(t,
+				       "\"targetRef\":{\"kind\":\"Pod\",\"namespace\":\"%s\","
+				       "\"name\":\"%s\"}}",
+				       pod->ns, pod->name);
+			first = false;
+		}
+	}
+}
+
+/* A port by name has the number that the first pod behind it gives it. */
+static uint16_t target_port(const struct wr_lab *lab, const struct wr_service *s,
+			    const struct wr_service_port *port)
+{
+	if (!port->target_name)
+		return port->target_port;
+	for (size_t i = 0; i < s->n_pods; i++) {
+		const struct wr_pod *pod = &lab->world->pods[s->pods[i]];
+		for (size_t n = 0; n < pod->n_ports; n++)
+			if (pod->ports[n].name && !strcmp(pod->ports[n].name, port->target_name))
+				return pod->ports[n].port;
+	}
+	return port->port;
+}
+
+static void put_slice(struct wr_text *t, const struct wr_lab *lab, const struct wr_service *s)
+{
+	const struct wr_service_object *o = &s->object->service;
+	wr_text_printf(t,
+		       "{\"apiVersion\":\"discovery.k8s.io/v1\",\"kind\":\"EndpointSlice\","
+		       "\"metadata\":{\"name\":\"%s-lab\",\"labels\":{"
+		       "\"kubernetes.io/service-name\":\"%s\"}},\"addressType\":\"IPv4\","
+		       "\"endpoints\":[",
+		       s->name, s->name);
+	put_endpoints(t, lab, s);
+	wr_text_put(t, "],\"ports\":[");
+	for (size_t i = 0; i < o->n_ports; i++) {
+		wr_text_printf(t, "%s{\"name\":", i ? "," : "");
+		wr_text_string(t, o->ports[i].name ? o->ports[i].name : "");
+		wr_text_printf(t, ",\"protocol\":\"%s\",\"port\":%u}",
+			       wr_proto_name(o->ports[i].proto), target_port(lab, s, &o->ports[i]));
+	}
+	wr_text_put(t, "]}");
+}
+
+#define SLICES "/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices"
+
+static int write_slice(struct wr_kubelet *k, const struct wr_lab *lab, const struct wr_service *s)
+{
+	WR_CLEANUP(text)
+	struct wr_text t = {0};
+	uint64_t old;
+	put_slice(&t, lab, s);
+	const char *list = wr_arena_printf(k->tree.arena, SLICES, s->ns);
+	const char *path = wr_arena_printf(k->tree.arena, SLICES "/%s-lab", s->ns, s->name);
+	if (t.broken || !list || !path)
+		return -ENOMEM;
+	uint64_t hash = wr_hash(t.bytes, t.n);
+	if (wr_map_get(k->sent, path, strlen(path), &old) && old == hash)
+		return 0;
+	int rc = wr_kubelet_patch(k, path, &t);
+	if (rc == 404)
+		rc = wr_kubelet_post(k, list, &t);
+	if (rc < 0 || rc >= 300)
+		return rc < 0 ? rc : 0;
+	return wr_map_put(k->sent, path, strlen(path), hash);
+}
+
+/* Slices of Services that went go, too. */
+static int drop_slices(struct wr_kubelet *k, const struct wr_lab *lab)
+{
+	int rc = 0;
+	for (size_t i = 0; i < wr_map_count(k->sent) && rc >= 0; i++) {
+		const struct wr_map_entry *e = wr_map_at(k->sent, i);
+		bool there = !e->value || !strstr(e->key, "/endpointslices/");
+		for (uint32_t s = 0; s < lab->world->n_services && !there; s++) {
+			const char *path = wr_arena_printf(k->tree.arena, SLICES "/%s-lab",
+							   lab->world->services[s].ns,
+							   lab->world->services[s].name);
+			there = !path || !strcmp(path, e->key);
+		}
+		if (there)
+			continue;
+		rc = wr_kubelet_delete(k, e->key);
+		if (rc >= 0)
+			rc = wr_map_put(k->sent, e->key, e->size, 0);
+	}
+	return rc;
+}
+
+static int all_slices(struct wr_kubelet *k, const struct wr_lab *lab)
+{
+	int rc = 0;
+	for (uint32_t i = 0; i < lab->world->n_services && rc >= 0; i++)
+		if (lab->world->services[i].object)
+			rc = write_slice(k, lab, &lab->world->services[i]);
+	return rc < 0 ? rc : drop_slices(k, lab);
+}
+
+/* ---- a turn ---- */
+
+static int write_back(struct wr_kubelet *k, const struct wr_lab *lab)
+{
+	int rc = all_pods(k, lab);
+	for (size_t i = 0; i < k->lists[WR_KIND_NODE].n && rc >= 0; i++)
+		rc = node_status(k, k->lists[WR_KIND_NODE].items[i]);
+	if (rc >= 0)
+		rc = all_slices(k, lab);
+	return rc < 0 ? rc : wr_kubelet_workload_status(k);
+}
+
+static void complain(const struct wr_kubelet *k, const struct wr_diags *diags, int rc)
+{
+	for (size_t i = 0; i < wr_diags_count(diags); i++)
+		fprintf(stderr, "weir lab kubelet: %s\n", wr_diags_at(diags, i)->message);
+	if (!wr_diags_count(diags))
+		fprintf(stderr, "weir lab kubelet: %s%s%s\n", strerror(-rc), *k->error ? ": " : "",
+			k->error);
+}
+
+static int turn(struct wr_kubelet *k, uint32_t n_nodes)
+{
+	struct wr_diags *diags = wr_diags_new();
+	struct wr_lab *lab = NULL;
+	int rc = diags ? 0 : -ENOMEM;
+	k->dirty = false;
+	*k->error = '\0';
+	/* what the controllers make is listed again, so that it is there at once */
+	for (size_t i = 0; i < 3 && !rc; i++) {
+		rc = wr_kubelet_list(k);
+		if (!rc)
+			rc = wr_kubelet_control(k, n_nodes);
+		if (!k->changes)
+			break;
+	}
+	if (!rc)
+		rc = follow_lab(k, diags, &lab);
+	if (!rc)
+		rc = write_back(k, lab);
+	wr_lab_close(lab);
+	if (rc < 0 && diags)
+		complain(k, diags, rc);
+	wr_diags_free(diags);
+	return rc;
+}
+
+/* ---- the process ---- */
+
+static void take_session(struct wr_kubelet *k, int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	pid_t pid = fd >= 0 ? fork() : -1;
+	if (!pid) {
+		close(listener);
+		wr_remote_serve(k->name, fd);
+		_exit(0);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void reap(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+static int loop(struct wr_kubelet *k, int listener, uint32_t n_nodes)
+{
+	bool told = false;
+	int64_t due = 0;
+	for (;;) {
+		struct pollfd p[2] = {{.fd = wr_kube_fd(k->kube), .events = POLLIN},
+				      {.fd = listener, .events = POLLIN}};
+		if (k->dirty && !due)
+			due = now_ms() + SETTLE_MS;
+		int64_t left = due ? due - now_ms() : 1000;
+		if (poll(p, 2, left < 0 ? 0 : (int)left) < 0 && errno != EINTR)
+			return -errno;
+		int rc = wr_kube_run(k->kube);
+		if (rc)
+			return rc;
+		if (p[1].revents)
+			take_session(k, listener);
+		reap();
+		if (!due || now_ms() < due)
+			continue;
+		rc = turn(k, n_nodes);
+		if (rc == -ENOENT)
+			return rc; /* the lab is gone */
+		due = rc < 0 ? now_ms() + RETRY_MS : 0;
+		if (!rc && !told && write(STDOUT_FILENO, "r", 1) == 1)
+			told = true;
+	}
+}
+
+static int open_kubelet(struct wr_kubelet *k, uint32_t *n_nodes, struct wr_diags *diags)
+{
+	char path[WR_LAB_PATH];
+	struct wr_lab_state *s = NULL;
+	const struct wr_kube_source source = {.kubeconfig = wr_lab_kubeconfig(path, k->name)};
+	int rc = wr_kube_config_load(&source, diags, &k->config);
+	if (!rc)
+		rc = wr_kube_new(k->config, NULL, &k->kube);
+	if (!rc)
+		rc = wr_kubelet_watch(k);
+	if (!rc)
+		rc = wr_lab_state_load(k->name, diags, &s);
+	if (!rc)
+		*n_nodes = s->n_nodes;
+	wr_lab_state_free(s);
+	k->seen = wr_map_new();
+	k->sent = wr_map_new();
+	return rc ? rc : k->seen && k->sent ? 0 : -ENOMEM;
+}
+
+int wr_lab_kubelet(const char *name, struct wr_diags *diags)
+{
+	struct wr_kubelet k = {.name = name, .dirty = true};
+	uint32_t n_nodes = 0;
+	char path[WR_LAB_PATH];
+	int rc = open_kubelet(&k, &n_nodes, diags);
+	WR_CLEANUP(fd)
+	int listener = rc ? -1 : wr_remote_listen(wr_lab_path(path, name, "kubelet.sock"));
+	signal(SIGPIPE, SIG_IGN);
+	if (!rc && listener < 0)
+		rc = wr_lab_error(diags, listener, "%s: %s", path, strerror(-listener));
+	if (!rc)
+		rc = loop(&k, listener, n_nodes);
+	wr_kubelet_forget(&k);
+	wr_kube_free(k.kube);
+	wr_kube_config_free(k.config);
+	wr_map_free(k.seen);
+	wr_map_free(k.sent);
+	return rc;
+}

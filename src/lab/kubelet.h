@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the files of weir lab kubelet share. */
+#include "apiserver/text.h"
+#include "apiserver/tree.h"
+#include "base/cleanup.h"
+#include "base/map.h"
+#include "kube/kube.h"
+#include "lab/api.h"
+
+#define WR_KUBELET_KINDS 12
+
+/* What the API says, listed anew before every turn. */
+struct wr_listing_of {
+	char *body;              /* a List, as the server sent it; NULL: it has not the kind */
+	struct wr_value **items; /* in the turn's arena */
+	size_t n;
+};
+
+struct wr_kubelet {
+	const char *name; /* of the lab */
+	struct wr_kube_config *config;
+	struct wr_kube *kube;
+	bool dirty;          /* something has changed since the turn began */
+	struct wr_map *seen; /* uids of owners that were there once */
+	struct wr_map *sent; /* hashes of what was written, by path */
+	/* of a turn */
+	struct wr_tree tree;
+	struct wr_listing_of lists[WR_KIND_COUNT];
+	size_t changes; /* that the turn made in the API */
+	char error[600];
+};
+
+/* ---- kubelet_api.c ---- */
+
+/* Follows all kinds: k->dirty tells of changes. 0 or a negative errno. */
+int wr_kubelet_watch(struct wr_kubelet *k);
+
+/* Lists all kinds. 0, or a negative errno with k->error. */
+int wr_kubelet_list(struct wr_kubelet *k);
+void wr_kubelet_forget(struct wr_kubelet *k);
+
+/*
+ * One request, and wait. The status, or a negative errno; k->error tells what
+ * the server said to one that it refused. patch: a merge patch.
+ */
+int wr_kubelet_post(struct wr_kubelet *k, const char *path, const struct wr_text *body);
+int wr_kubelet_patch(struct wr_kubelet *k, const char *path, const struct wr_text *body);
+int wr_kubelet_delete(struct wr_kubelet *k, const char *path);
+
+/* "/api/v1/namespaces/NS/pods[/NAME][/SUB]", in the turn's arena. */
+const char *wr_kubelet_path(struct wr_kubelet *k, enum wr_kind kind, const char *ns,
+			    const char *name, const char *sub);
+
+/* Parts of metadata; never NULL ("" where missing). */
+const char *wr_meta_text(const struct wr_value *o, const char *key);
+
+/* ---- control.c ---- */
+
+/* What the controllers do: pods of workloads, and what lost its owner. */
+int wr_kubelet_control(struct wr_kubelet *k, uint32_t n_nodes);
+/* How far workloads have come. */
+int wr_kubelet_workload_status(struct wr_kubelet *k);
+
+/* ---- remote.c ---- */
+
+/* The socket on which the API server asks for sessions in pods; listens. fd or a negative errno. */
+int wr_remote_listen(const char *path);
+/* One session, to its end, in a process of its own. */
+void wr_remote_serve(const char *lab, int fd);
