@@ -12,16 +12,19 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "apiserver/stream.h"
 #include "apiserver/watch.h"
 
 #define CONNECTIONS_MAX 4000
 /*
  * The library (0.9.75, epoll without a thread of its own) does not ask to be run
- * when a connection was resumed: then it is, this often, and after the first ones at this distance.
+ * when a connection was resumed: then it is, this often, and after the first
+ * ones at this distance.
  */
 #define STIR_ROUNDS 20
 #define STIR_AT_ONCE 4 /* the first ones without a pause */
 #define STIR_MS 5
+#define END_ROUNDS 200 /* of STIR_MS, for streams to end */
 
 struct wr_exchange {
 	struct wr_http *h;
@@ -229,8 +232,11 @@ static enum MHD_Result answer(struct wr_exchange *x, const char *method)
 		return send_fault(x, 410, "Expired");
 	if (x->too_large)
 		return send_fault(x, 413, "RequestEntityTooLarge");
+	enum MHD_Result rc;
+	if (wr_stream_answer(x->h, x->connection, &q, &rc))
+		return rc;
 	wr_handle(x->h->server, &q, &r);
-	enum MHD_Result rc = r.watch ? send_watch(x, &r) : send_reply(x, &r);
+	rc = r.watch ? send_watch(x, &r) : send_reply(x, &r);
 	wr_reply_free(&r);
 	return rc;
 }
@@ -332,6 +338,8 @@ int wr_http_open(struct wr_http *h, const char *address, uint16_t *port, struct 
 		return -EACCES;
 	}
 	unsigned flags = MHD_USE_TLS | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+	if (h->kubelet)
+		flags |= MHD_ALLOW_UPGRADE;
 	if (at.ss_family == AF_INET6)
 		flags |= MHD_USE_IPv6;
 	errno = 0;
@@ -386,9 +394,12 @@ int wr_http_run(struct wr_http *h, int stop_fd)
 		int64_t wait = wake_due(h, seen != h->server->store.rv);
 		MHD_UNSIGNED_LONG_LONG timeout;
 		seen = h->server->store.rv;
+		bool streams = h->kubelet && wr_stream_count(h);
 		if (h->stir) {
 			h->stir--;
 			wait = h->stir > STIR_ROUNDS - STIR_AT_ONCE ? 0 : STIR_MS;
+		} else if (streams) {
+			wait = wait < STIR_MS ? wait : STIR_MS;
 		}
 		if (MHD_get_timeout(h->daemon, &timeout) == MHD_YES && (int64_t)timeout < wait)
 			wait = (int64_t)timeout;
@@ -415,6 +426,12 @@ void wr_http_close(struct wr_http *h)
 	while (h->sleeping) {
 		h->sleeping->gone = true;
 		wake(h->sleeping);
+	}
+	/* nor one that is a stream */
+	wr_stream_end_all(h);
+	for (int i = 0; i < END_ROUNDS && h->daemon && wr_stream_count(h); i++) {
+		(void)MHD_run(h->daemon);
+		(void)poll(NULL, 0, STIR_MS);
 	}
 	if (h->daemon)
 		MHD_stop_daemon(h->daemon);
