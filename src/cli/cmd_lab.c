@@ -47,6 +47,8 @@ static int run_up(const struct wr_args *args)
 	opts.outside = wr_arg_all(args, "outside", &opts.n_outside);
 	opts.outside_ports = wr_arg_all(args, "outside-port", &opts.n_outside_ports);
 	opts.api = wr_arg_flag(args, "api");
+	if (!opts.n_paths && !opts.api)
+		return wr_usage_error(args, "--filename PATH is missing");
 	int rc = opts.api ? wr_lab_up_api(lab_name(args), &opts, d)
 			  : wr_lab_up(lab_name(args), &opts, d);
 	return finish(args, d, rc);
@@ -150,7 +152,9 @@ static int run_serve(const struct wr_args *args)
 /* ---- tables ---- */
 
 static const struct wr_option up_options[] = {
-	WR_OPTION_FILES,
+	{"filename", 'f', WR_OPT_STRING, .repeated = true, .value = "PATH",
+	 .help = "manifests: a file, a directory (recursively), or - for stdin;\n"
+		 "may be given several times, and be left out with --api"},
 	WR_OPTION_LAB_NAME,
 	{"nodes", 'k', WR_OPT_UINT, .value = "K", .fallback = "1", .min = 1,
 	 .max = WR_LAB_NODES_MAX, .help = "number of nodes"},

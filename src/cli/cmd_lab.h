@@ -14,6 +14,9 @@ extern const struct wr_command wr_lab_get_command, wr_lab_status_command;
 extern const struct wr_command wr_lab_kubeconfig_command, wr_lab_kubelet_command,
 	wr_lab_relay_command;
 
+/* What a node's agent has in force; 0: it does not answer. */
+uint32_t wr_lab_agent_generation(const char *name, uint32_t node);
+
 /* wr_lab_up() with an API server, and agents that enforce what it says. */
 struct wr_lab_up_opts;
 struct wr_diags;

@@ -33,7 +33,7 @@ static int finish(const struct wr_args *args, struct wr_diags *d, int rc)
 
 struct agent_state {
 	bool ready;
-	int64_t pods;
+	int64_t pods, generation;
 	char reason[300];
 };
 
@@ -49,9 +49,19 @@ static int take_status(void *ctx, const char *line)
 			      *reason = wr_value_get(v, "reason");
 	s->ready = ready && ready->type == WR_BOOL && ready->boolean;
 	s->pods = pods && pods->type == WR_INT ? pods->integer : 0;
+	const struct wr_value *g = wr_value_get(v, "generation");
+	s->generation = g && g->type == WR_INT ? g->integer : 0;
 	if (reason && reason->type == WR_STRING)
 		snprintf(s->reason, sizeof(s->reason), "%s", reason->text);
 	return 0;
+}
+
+uint32_t wr_lab_agent_generation(const char *name, uint32_t node)
+{
+	char dir[WR_LAB_PATH];
+	struct agent_state s = {0};
+	(void)wr_agent_ask(wr_lab_agent_dir(dir, name, node), "status", take_status, &s);
+	return (uint32_t)s.generation;
 }
 
 /* Until every agent has in force what the API says, and knows so many pods. */

@@ -281,6 +281,12 @@ static int run_get(const struct wr_args *args)
 
 /* ---- status ---- */
 
+/* With an API server it is the agent that knows; 0: none answers. */
+static uint32_t generation(const struct wr_lab_state *s, uint32_t node)
+{
+	return s->api ? wr_lab_agent_generation(s->name, node) : s->generation[node];
+}
+
 static void put_shortcoming(struct wr_out *o, const struct wr_policy *p, enum wr_direction dir,
 			    size_t i, const char *why)
 {
@@ -323,7 +329,7 @@ static void status_text(struct wr_out *o, const struct wr_lab *lab)
 		      s->n_nodes, s->n_nodes == 1 ? "" : "s", s->pods.n, lab->world->n_services,
 		      lab->world->n_policies);
 	for (uint32_t i = 0; i < s->n_nodes; i++)
-		wr_out_printf(o, "node-%u enforces generation %u\n", i + 1, s->generation[i]);
+		wr_out_printf(o, "node-%u enforces generation %u\n", i + 1, generation(s, i));
 	put_shortcomings(o, lab->world);
 }
 
@@ -340,7 +346,7 @@ static void status_document(struct wr_out *o, const struct wr_lab *lab)
 	for (uint32_t i = 0; i < s->n_nodes; i++) {
 		char dir[WR_LAB_PATH];
 		wr_out_map(o);
-		wr_out_key_uint(o, "generation", s->generation[i]);
+		wr_out_key_uint(o, "generation", generation(s, i));
 		wr_out_key_string(o, "pinDir", wr_lab_pin_dir(dir, s, i));
 		wr_out_end(o);
 	}

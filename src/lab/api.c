@@ -86,7 +86,7 @@ static int start_server(const char *name, struct wr_diags *diags)
 			      wr_lab_path(socket, name, "kubelet.sock"),
 			      NULL};
 	int out;
-	int rc = wr_daemon_start(name, NULL, argv, "apiserver.log", &out, diags);
+	int rc = wr_daemon_start(name, NULL, argv, "apiserver.log", NULL, &out, diags);
 	return rc ? rc : wr_daemon_ready(name, out, "apiserver.log", 60, diags);
 }
 
@@ -94,7 +94,7 @@ static int start_relay(const char *name, struct wr_diags *diags)
 {
 	const char *argv[] = {"weir", "lab", "relay", "--name", name, NULL};
 	int out;
-	int rc = wr_daemon_start(name, NULL, argv, "relay.log", &out, diags);
+	int rc = wr_daemon_start(name, NULL, argv, "relay.log", NULL, &out, diags);
 	return rc ? rc : wr_daemon_ready(name, out, "relay.log", 20, diags);
 }
 
@@ -116,8 +116,11 @@ static int start_agent(const struct wr_lab_state *s, uint32_t node, struct wr_di
 			      wr_lab_agent_dir(dir, s->name, node),
 			      "--flow-log",
 			      "all",
+			      "--flow-rate",
+			      "1000",
 			      NULL};
-	return wr_daemon_start(s->name, wr_lab_node_netns(netns, s, node), argv, log, NULL, diags);
+	return wr_daemon_start(s->name, wr_lab_node_netns(netns, s, node), argv, log, WR_LAB_FLOWS,
+			       NULL, diags);
 }
 
 int wr_lab_api_start(const char *name, struct wr_diags *diags)
@@ -138,6 +141,6 @@ int wr_lab_api_pods(const char *name, struct wr_diags *diags)
 {
 	const char *argv[] = {"weir", "lab", "kubelet", "--name", name, NULL};
 	int out;
-	int rc = wr_daemon_start(name, NULL, argv, "kubelet.log", &out, diags);
+	int rc = wr_daemon_start(name, NULL, argv, "kubelet.log", NULL, &out, diags);
 	return rc ? rc : wr_daemon_ready(name, out, "kubelet.log", 60, diags);
 }

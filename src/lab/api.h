@@ -21,11 +21,11 @@
 /*
  * Starts this program with argv (argv[0] included) as a process of a lab, in a
  * network namespace by name (NULL: this one), its messages in the lab's file
- * log. *out (or NULL: not wanted) is its standard output. 0 or a negative errno
- * with an error in diags.
+ * log. Its standard output is appended to the lab's file output, or comes out of
+ * *out, or goes nowhere (both NULL). 0 or a negative errno with an error in diags.
  */
 int wr_daemon_start(const char *lab, const char *netns, const char *const *argv, const char *log,
-		    int *out, struct wr_diags *diags);
+		    const char *output, int *out, struct wr_diags *diags);
 
 /* Waits up to seconds for a line on its output, and closes it. 0, or an error in diags. */
 int wr_daemon_ready(const char *lab, int out, const char *log, int seconds, struct wr_diags *diags);

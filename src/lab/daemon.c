@@ -42,7 +42,7 @@ __attribute__((noreturn)) static void child(const struct birth *b)
 }
 
 int wr_daemon_start(const char *lab, const char *netns, const char *const *argv, const char *log,
-		    int *out, struct wr_diags *diags)
+		    const char *output, int *out, struct wr_diags *diags)
 {
 	char path[WR_LAB_PATH];
 	int fds[2] = {-1, -1};
@@ -51,13 +51,17 @@ int wr_daemon_start(const char *lab, const char *netns, const char *const *argv,
 	WR_CLEANUP(fd)
 	int messages = open(wr_lab_path(path, lab, log), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
 			    0600);
+	WR_CLEANUP(fd)
+	int file = output ? open(wr_lab_path(path, lab, output),
+				 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
+			  : -1;
 	if (netns && ns < 0)
 		return wr_lab_error(diags, ns, "network namespace %s: %s", netns, strerror(-ns));
-	if (messages < 0)
+	if (messages < 0 || (output && file < 0))
 		return wr_lab_error(diags, -errno, "%s: %s", path, strerror(errno));
 	if (out && pipe2(fds, O_CLOEXEC) < 0)
 		return wr_lab_error(diags, -errno, "pipe: %s", strerror(errno));
-	struct birth b = {ns, fds[1], messages, lab, argv};
+	struct birth b = {ns, output ? file : fds[1], messages, lab, argv};
 	pid_t pid = fork();
 	if (!pid)
 		child(&b);

@@ -16,12 +16,12 @@
 
 #include "datapath/flow.h"
 #include "base/buf.h"
+#include "lab/internal.h"
 #include "lab/lab.h"
 #include "lab/netns.h"
 #include "lab/run.h"
 
 #define LOG_MAX (8 << 20) /* bytes; then the older half goes */
-#define LOG_NAME "flows.jsonl"
 
 struct drain {
 	struct wr_lab *lab;
@@ -119,7 +119,7 @@ static int append_log(const struct wr_lab *lab, const struct wr_buf *lines)
 	char path[WR_LAB_PATH];
 	if (!lines->n)
 		return 0;
-	int rc = shorten(wr_lab_path(path, lab->state->name, LOG_NAME));
+	int rc = shorten(wr_lab_path(path, lab->state->name, WR_LAB_FLOWS));
 	if (rc)
 		return rc;
 	WR_CLEANUP(fd)
@@ -135,10 +135,20 @@ static int append_log(const struct wr_lab *lab, const struct wr_buf *lines)
 	return 0;
 }
 
+/* A log that others append to cannot be replaced: when it is full it begins anew. */
+static int bound_log(const struct wr_lab *lab)
+{
+	char path[WR_LAB_PATH];
+	struct stat st;
+	if (stat(wr_lab_path(path, lab->state->name, WR_LAB_FLOWS), &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return st.st_size > LOG_MAX && truncate(path, 0) < 0 ? -errno : 0;
+}
+
 int wr_lab_flows_drain(struct wr_lab *lab, struct wr_diags *diags)
 {
 	if (lab->state->api)
-		return 0; /* the agents take them */
+		return bound_log(lab); /* the agents take them, and write them down */
 	WR_CLEANUP(buf)
 	struct wr_buf lines = {0};
 	int rc = 0;
@@ -155,7 +165,7 @@ int wr_lab_flows_read(const char *name, uint64_t *next, void (*fn)(void *ctx, co
 		      void *ctx)
 {
 	char path[WR_LAB_PATH];
-	FILE *f = fopen(wr_lab_path(path, name, LOG_NAME), "re");
+	FILE *f = fopen(wr_lab_path(path, name, WR_LAB_FLOWS), "re");
 	if (!f)
 		return errno == ENOENT ? 0 : -errno;
 	char *line = NULL;

@@ -52,6 +52,10 @@ int wr_lab_build(struct wr_lab *lab, struct wr_diags *diags);
 /* Frees what wr_lab_build() made. */
 void wr_lab_unbuild(struct wr_lab *lab);
 
+/* ---- flows.c ---- */
+
+#define WR_LAB_FLOWS "flows.jsonl" /* the lab's log of them */
+
 /* ---- api.c ---- */
 
 /* Empties the list of documents. */

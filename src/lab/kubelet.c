@@ -360,6 +360,8 @@ static int turn(struct wr_kubelet *k, uint32_t n_nodes)
 		rc = follow_lab(k, diags, &lab);
 	if (!rc)
 		rc = write_back(k, lab);
+	if (!rc)
+		rc = wr_lab_flows_drain(lab, diags);
 	wr_lab_close(lab);
 	if (rc < 0 && diags)
 		complain(k, diags, rc);
