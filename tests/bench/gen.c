@@ -19,7 +19,8 @@
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define NODES_MAX 250 /* a /16 of addresses each */
+#define WIDE_NODES 250 /* so many nodes have a /16 of addresses each; more have a /23 */
+#define NODES_MAX 32000
 #define PODS_MAX 1000000
 
 struct options {
@@ -109,6 +110,13 @@ static void put_namespace(struct gen *g, unsigned i)
 	    i, i, envs[i % COUNT(envs)], PICK(g, teams));
 }
 
+/* The address of number k on a node: 10.node.k, or of 10.0.0.0/8 in parts of 512 addresses. */
+static void put_pod_ip(struct gen *g, unsigned node, unsigned k)
+{
+	unsigned long at = g->o->nodes <= WIDE_NODES ? (node + 1UL) * 65536 + k : node * 512UL + k;
+	put(g, "10.%lu.%lu.%lu", at >> 16, at >> 8 & 255, at & 255);
+}
+
 static void put_host_ip(struct gen *g, unsigned node)
 {
 	put(g, "192.168.%u.%u", 7 + (node + 10) / 256, (node + 10) % 256);
@@ -120,9 +128,11 @@ static void put_node(struct gen *g, unsigned i)
 	put(g,
 	    "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"node-%u\","
 	    "\"labels\":"
-	    "{\"kubernetes.io/hostname\":\"node-%u\"}},\"spec\":{\"podCIDR\":\"10.%u.0.0/16\"},"
-	    "\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"",
-	    i, i, i + 1);
+	    "{\"kubernetes.io/hostname\":\"node-%u\"}},\"spec\":{\"podCIDR\":\"",
+	    i, i);
+	put_pod_ip(g, i, 0);
+	put(g, "/%u\"},\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"",
+	    g->o->nodes <= WIDE_NODES ? 16 : 23);
 	put_host_ip(g, i);
 	put(g, "\"}]}}");
 }
@@ -162,8 +172,11 @@ static void put_pod(struct gen *g, unsigned i)
 	put_container_ports(g);
 	put(g, "]}]},\"status\":{\"phase\":\"Running\",\"hostIP\":\"");
 	put_host_ip(g, node);
-	put(g, "\",\"podIP\":\"10.%u.%u.%u\",\"podIPs\":[{\"ip\":\"10.%u.%u.%u\"}]}}", node + 1,
-	    k / 256, k % 256, node + 1, k / 256, k % 256);
+	put(g, "\",\"podIP\":\"");
+	put_pod_ip(g, node, k);
+	put(g, "\",\"podIPs\":[{\"ip\":\"");
+	put_pod_ip(g, node, k);
+	put(g, "\"}]}}");
 }
 
 /* ---- selectors ---- */
@@ -512,7 +525,7 @@ static struct options parse(int argc, char **argv)
 	}
 	if (!o.namespaces)
 		o.namespaces = o.pods / 25 > 2 ? o.pods / 25 : 2;
-	if (optind < argc || o.pods / o.nodes + 10 > 0xfffe) {
+	if (optind < argc || o.pods / o.nodes + 10 > (o.nodes <= WIDE_NODES ? 0xfffe : 510)) {
 		fprintf(stderr, optind < argc ? "bench_gen: takes options only\n"
 					      : "bench_gen: too many pods for so few nodes\n");
 		exit(2);
