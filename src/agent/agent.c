@@ -207,7 +207,9 @@ int wr_agent_cleanup(const struct wr_agent_opts *opts, struct wr_diags *diags)
 	snprintf(path, sizeof(path), "%s/agent.lock", opts->run_dir);
 	unlink(path);
 	close(lock);
-	if (rmdir(opts->run_dir) && errno != ENOENT && errno != ENOTEMPTY && !rc)
+	/* a container's mount stays: it is busy, in a root that is read-only */
+	if (rmdir(opts->run_dir) && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY &&
+	    errno != EROFS && !rc)
 		rc = -errno;
 	return rc;
 }

@@ -67,7 +67,7 @@ def manifests(weir):
 
 
 def dry_run(weir):
-    """The kinds that the program's own API server has; RBAC and PodMonitors it has not."""
+    """What kubectl and the program's own API server say."""
     with tempfile.TemporaryDirectory() as work:
         config = os.path.join(work, 'config')
         server = subprocess.Popen([weir, 'apiserver', '--listen', '127.0.0.1:0', '--kubeconfig', config],
@@ -79,10 +79,16 @@ def dry_run(weir):
             # the namespace is every cluster's
             run('kubectl', '--kubeconfig', config, 'create', 'namespace', 'kube-system')
             for mode in ('client', 'server'):
-                for name in ('serviceaccount', 'daemonset'):
+                for path in sorted(DEPLOY.glob('*/*.yaml')):
+                    if path.name == 'kustomization.yaml':
+                        continue
                     status, out = run('kubectl', '--kubeconfig', config, 'apply',
-                                      f'--dry-run={mode}', '-f', BASE / f'{name}.yaml')
-                    result(f'kubectl/{name}-{mode}', status == 0 and 'dry run' in out, out)
+                                      f'--dry-run={mode}', '-f', path)
+                    result(f'kubectl/{path.parent.name}-{path.stem}-{mode}', status == 0 and 'dry run' in out, out)
+            status, out = run('kubectl', '--kubeconfig', config, 'apply', '-k', DEPLOY / 'prometheus')
+            result('kubectl/apply', status == 0 and out.count(' created') == 6, out)
+            status, out = run('kubectl', '--kubeconfig', config, 'delete', '-k', DEPLOY / 'prometheus')
+            result('kubectl/delete', status == 0, out)
         finally:
             server.terminate()
             server.wait(timeout=20)
@@ -94,7 +100,7 @@ def main():
     if not shutil.which('kubectl'):
         print('skip kubectl: it is not installed')
         return 1 if failed else 0
-    for folder in ('base', 'prometheus'):
+    for folder in ('base', 'prometheus', 'cleanup'):
         status, out = run('kubectl', 'kustomize', DEPLOY / folder)
         result(f'kustomize/{folder}', status == 0 and 'image: weir:' in out, out)
         checked, text = run(weir, 'validate', '-f', '-', input=out.encode())

@@ -71,8 +71,8 @@ class Container(base.Agent):
         self.bpf = f'/run/weir/lab/{LAB}/bpf'
         self.pins = self.bpf + '/weir'
 
-    def start(self, *_):
-        args = [a.replace('$(NODE_IP)', '127.0.0.1') for a in daemonset()[0]]
+    def start(self, *args):
+        args = args or [a.replace('$(NODE_IP)', '127.0.0.1') for a in daemonset()[0]]
         os.makedirs(self.run_dir, exist_ok=True)
         with open(self.log, 'a', encoding='utf-8') as log:
             self.process = subprocess.Popen(
@@ -103,9 +103,10 @@ def checks(container, api):
     result('repaired', wait(lambda: 'weir_repairs_total 1' in get('/metrics')[1], 30) and
            wait(container.ready) and not connects(), container.text())
     container.stop(signal.SIGTERM)
-    status, out, err = base.run(['nsenter', f'--net={NETNS}', WEIR, 'agent', '--cleanup',
-                                 '--pin-dir', container.pins, '--run-dir', container.run_dir])
-    result('cleanup-from-the-node', status == 0 and connects(), out + err)
+    container.start('agent', '--cleanup', '--pin-dir=/bpf/weir')
+    status = container.process.wait(timeout=20)
+    result('cleanup', status == 0 and connects() and not os.path.exists(container.pins) and
+           not os.listdir(container.run_dir), f'{status} {container.text()}')
 
 
 def main():
