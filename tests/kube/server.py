@@ -177,7 +177,7 @@ class Request:
 class Server:
     running = []
 
-    def __init__(self, model=None, tls=None, host='127.0.0.1'):
+    def __init__(self, model=None, tls=None, host='127.0.0.1', port=0):
         self.model = model or Model()
         Server.running.append(self)
         self.hook = None
@@ -188,7 +188,7 @@ class Server:
         self.stopped = False
         self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((host, 0))
+        self.listener.bind((host, port))
         self.listener.listen(64)
         self.port = self.listener.getsockname()[1]
         self.url = f'{"https" if tls else "http"}://{host}:{self.port}'
