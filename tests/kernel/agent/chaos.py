@@ -178,23 +178,24 @@ class Chaos:
 
     def send_packets(self):
         flows = os.path.join(self.cluster.folder, 'flows.jsonl')
-        names = self.cluster.names()
+        names, family = self.cluster.names(), self.chance.choice(('ipv4', 'ipv6'))
         with open(flows, 'w', encoding='utf-8') as f:
             for _ in range(SAMPLES):
                 protocol, port = self.chance.choice((('TCP', 80), ('TCP', 8080), ('UDP', 53),
                                                      ('SCTP', 9003)))
                 source, target = self.chance.sample(names, 2)
                 f.write(json.dumps({'from': source, 'to': target, 'protocol': protocol,
-                                    'port': port, 'family': self.chance.choice(('ipv4', 'ipv6'))})
+                                    'port': port, 'family': family})
                         + '\n')
         _, told, err = weir('eval', '-f', self.cluster.manifest(), '--flows', flows)
-        _, seen, err2 = weir('lab', 'probe', '--name', LAB, '--flows', flows, '-o', 'json')
+        _, seen, err2 = weir('lab', 'probe', '--name', LAB, '--flows', flows, '--family', family,
+                            '-o', 'json')
         try:
-            told, seen = [json.loads(t) for t in told.splitlines()], json.loads(seen)
+            told, seen = ([json.loads(t) for t in x.splitlines()] for x in (told, seen))
         except ValueError:
-            self.wrong.append(err + err2)
+            self.wrong.append(f'not JSON lines: {err}{err2}{told!r:.300}{seen!r:.300}')
             return
-        for want, got in zip(told, seen if isinstance(seen, list) else seen['flows']):
+        for want, got in zip(told, seen):
             if got['observed'] not in ('allow', 'deny'):
                 continue
             self.packets += 1

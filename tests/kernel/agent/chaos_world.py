@@ -129,6 +129,13 @@ def network(ip, bits):
     return str(ipaddress.ip_network(f'{ip}/{bits}', strict=False))
 
 
+def brief(obj):
+    """What of an object decides verdicts."""
+    meta, spec = obj['metadata'], dict(obj.get('spec', {}))
+    spec.pop('containers', None)
+    return f'{meta.get("namespace", "")}/{meta["name"]} {meta.get("labels")} {json.dumps(spec)}'
+
+
 class Changes:
     """Changes of the API's objects; last is what was done, for who has to find out."""
 
@@ -144,7 +151,7 @@ class Changes:
                     (k[1] in spaces if k[1] else k[2] in spaces or path == CLUSTER_POLICIES)]
 
     def put(self, path, obj, why):
-        self.last = self.last[-30:] + [f'{why}: {json.dumps(obj)[:700]}']
+        self.last = self.last[-30:] + [f'{why}: {brief(obj)}']
         self.model.apply(path, obj)
 
     def copy(self, key):
