@@ -54,6 +54,10 @@ if [ "$(id -u)" = 0 ]; then
 	echo
 	echo "compile and load, 1000 x 500, the 250 pods of one node"
 	build/tests/bench/bench_load "$work/1000.json" node-0 | sed 's/^/  /'
+	echo
+	echo "the agent, from an object's write to the kernel's maps"
+	python3 tests/bench/agent.py build/weir build/tests/bench/bench_gen \
+		1000x500x4 10000x1000x40 100000x10000x5000
 	if [ -x build/tests/bench/bench_packet ]; then
 		echo
 		echo "packets, as ratios to conntrack alone"

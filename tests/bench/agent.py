@@ -277,7 +277,8 @@ def measure(weir, gen, size, folder, n):
               f'{goal(pods, "first")}{goal(pods, "cpu")}', flush=True)
         settle(agent)
         if os.environ.get('BENCH_PROFILE'):
-            subprocess.Popen(['perf', 'record', '--call-graph', 'dwarf,16384', '-F', '499', '-q', '-o', os.environ['BENCH_PROFILE'],
+            subprocess.Popen(['perf', 'record', '--call-graph', 'dwarf,16384', '-F', '499', '-q',
+                              '-o', os.environ['BENCH_PROFILE'],
                               '-p', str(agent.process.pid)])
             time.sleep(1)
         maps, ip = Maps(agent.pins), '10.1.250.250' if nodes <= 250 else '10.0.1.253'
