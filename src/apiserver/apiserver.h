@@ -30,7 +30,7 @@ struct wr_apiserver_opts {
 	const char *const *load;
 	size_t n_load;  /* manifests to begin with; what is there already stays */
 	size_t history; /* changes that watches can be behind; 0: 10000 */
-	const char *kubelet; /* socket of what runs sessions in pods, or NULL */
+	const char *kubelet; /* folder: kubelet.sock for exec, logs/NS_POD; or NULL */
 	bool graceful;  /* pods with a node wait for its agent when they are deleted */
 	struct wr_misbehave misbehave;
 };

@@ -18,7 +18,7 @@ struct wr_http {
 	struct wr_server *server;
 	const struct wr_credentials *credentials;
 	struct wr_misbehave misbehave;
-	const char *kubelet;          /* socket of what runs the pods, or NULL: no exec */
+	const char *kubelet;          /* folder of what runs the pods, or NULL: no exec, no logs */
 	struct wr_exchange *sleeping; /* a list of those that are suspended */
 	uint64_t requests, watches;
 	int epoll_fd;

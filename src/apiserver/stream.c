@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -50,12 +51,12 @@ static int forward(int from, int to)
 	return n ? send_all(to, data, (size_t)n) : -ECONNRESET;
 }
 
-static int open_kubelet(const char *path)
+static int open_kubelet(const char *folder)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(at.sun_path))
+	int n = snprintf(at.sun_path, sizeof(at.sun_path), "%s/kubelet.sock", folder);
+	if (n < 0 || (size_t)n >= sizeof(at.sun_path))
 		return -ENAMETOOLONG;
-	memcpy(at.sun_path, path, strlen(path));
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
 		close(fd);
@@ -244,32 +245,88 @@ static enum MHD_Result upgrade(struct MHD_Connection *connection, struct stream 
 	return rc;
 }
 
-/* "/api/v1/namespaces/NS/pods/NAME/exec": the key of the pod, or false. */
-static bool pod_of(const char *uri, char key[512])
+/* "/api/v1/namespaces/NS/pods/NAME/SUB": the key of the pod, or false. */
+static bool pod_of(const char *uri, const char *sub, char key[512])
 {
 	char ns[254], name[254];
 	int end = 0;
-	if (sscanf(uri, "/api/v1/namespaces/%253[^/?]/pods/%253[^/?]/exec%n", ns, name, &end) !=
-		    2 ||
-	    !end || (uri[end] && uri[end] != '?'))
+	if (sscanf(uri, "/api/v1/namespaces/%253[^/?]/pods/%253[^/?]/%n", ns, name, &end) != 2 ||
+	    !end || strncmp(uri + end, sub, strlen(sub)) != 0)
 		return false;
+	end += (int)strlen(sub);
 	snprintf(key, 512, "%s/%s", ns, name);
-	return true;
+	return !uri[end] || uri[end] == '?';
+}
+
+static enum MHD_Result no_pod(struct MHD_Connection *connection, const char *key)
+{
+	char message[600];
+	snprintf(message, sizeof(message), "pods \\\"%s\\\" not found", strchr(key, '/') + 1);
+	return refuse(connection, 404, "NotFound", message);
+}
+
+/* ---- logs ---- */
+
+/* The last lines of a text, or all of it. */
+static const char *tail(const char *text, size_t n, const char *uri)
+{
+	const char *wanted = strstr(uri, "tailLines=");
+	unsigned long lines = wanted ? strtoul(wanted + 10, NULL, 10) : ULONG_MAX;
+	const char *p = text + n;
+	if (!wanted)
+		return text;
+	p -= lines && n && p[-1] == '\n';
+	for (; lines && p > text; p--)
+		if (p[-1] == '\n' && !--lines)
+			break;
+	return p;
+}
+
+/* What the pod's server has said so far; there is no following it. */
+static enum MHD_Result send_log(struct wr_http *h, struct MHD_Connection *connection,
+				const struct wr_request *q, const char *key)
+{
+	static char text[512 * 1024];
+	char path[4096];
+	const char *slash = strchr(key, '/');
+	snprintf(path, sizeof(path), "%s/logs/%.*s_%s", h->kubelet, (int)(slash - key), key,
+		 slash + 1);
+	if (!wr_store_get(&h->server->store, WR_AS_PODS, key))
+		return no_pod(connection, key);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+	if (fd >= 0)
+		close(fd);
+	size_t size = n > 0 ? (size_t)n : 0;
+	text[size] = '\0';
+	const char *from = tail(text, size, q->uri);
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		size - (size_t)(from - text), (void *)(uintptr_t)from, MHD_RESPMEM_MUST_COPY);
+	if (!r)
+		return MHD_NO;
+	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
+	enum MHD_Result rc = MHD_queue_response(connection, 200, r);
+	MHD_destroy_response(r);
+	return rc;
 }
 
 bool wr_stream_answer(struct wr_http *h, struct MHD_Connection *connection,
 		      const struct wr_request *q, enum MHD_Result *rc)
 {
-	char key[512], accept[64], message[600];
+	char key[512], accept[64];
 	const char *upgrades = header(connection, MHD_HTTP_HEADER_UPGRADE);
 	const char *websocket = header(connection, "Sec-WebSocket-Key");
 	const char *protocol = choose_protocol(header(connection, "Sec-WebSocket-Protocol"));
-	if (!h->kubelet || q->unknown || !pod_of(q->uri, key))
+	if (!h->kubelet || q->unknown)
+		return false;
+	if (pod_of(q->uri, "log", key)) {
+		*rc = send_log(h, connection, q, key);
+		return true;
+	}
+	if (!pod_of(q->uri, "exec", key))
 		return false;
 	if (!wr_store_get(&h->server->store, WR_AS_PODS, key)) {
-		snprintf(message, sizeof(message), "pods \\\"%s\\\" not found",
-			 strchr(key, '/') + 1);
-		*rc = refuse(connection, 404, "NotFound", message);
+		*rc = no_pod(connection, key);
 		return true;
 	}
 	if (!upgrades || strcasecmp(upgrades, "websocket") != 0 || !websocket || !protocol ||

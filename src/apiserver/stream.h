@@ -4,10 +4,11 @@
  * Streams: exec in a pod. The server speaks WebSocket's opening with the client
  * and hands the connection's bytes to whoever runs the pods (the kubelet's
  * socket); frames are theirs. A first line tells them the path with its query.
+ * Logs are files in the kubelet's folder.
  */
 #include "apiserver/http.h"
 
-/* Whether a request is for a stream (and answered, *rc); the caller is known. */
+/* Whether a request is for exec or logs (and answered, *rc); the caller is known. */
 bool wr_stream_answer(struct wr_http *h, struct MHD_Connection *connection,
 		      const struct wr_request *q, enum MHD_Result *rc);
 

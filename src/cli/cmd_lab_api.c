@@ -141,13 +141,18 @@ static int run_kubeconfig(const struct wr_args *args)
 	return wr_out_finish(o, f ? WR_EXIT_OK : WR_EXIT_ERROR);
 }
 
+static void log_line(const char *text)
+{
+	fprintf(stderr, "weir lab kubelet: %s\n", text);
+}
+
 static int run_kubelet(const struct wr_args *args)
 {
 	WR_CLEANUP(diags)
 	struct wr_diags *d = wr_diags_new();
 	if (!d)
 		return wr_fail(args, "out of memory");
-	return finish(args, d, wr_lab_kubelet(wr_arg_string(args, "name"), d));
+	return finish(args, d, wr_lab_kubelet(wr_arg_string(args, "name"), log_line, d));
 }
 
 static int run_relay(const struct wr_args *args)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Api: the processes of a lab that an API server describes, in the order of their starts. */
+#include "lab/api.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "lab/api.h"
 #include "lab/internal.h"
 
 const char *wr_lab_kubeconfig(char *buf, const char *lab)
@@ -16,6 +17,13 @@ const char *wr_lab_agent_dir(char *buf, const char *lab, uint32_t node)
 {
 	char file[32];
 	snprintf(file, sizeof(file), "agent-%u", node + 1);
+	return wr_lab_path(buf, lab, file);
+}
+
+const char *wr_lab_pod_log(char *buf, const char *lab, const char *ns, const char *pod)
+{
+	char file[WR_LAB_PATH];
+	snprintf(file, sizeof(file), "logs/%.250s_%.250s", ns, pod);
 	return wr_lab_path(buf, lab, file);
 }
 
@@ -53,7 +61,10 @@ int wr_lab_api_hand_over(struct wr_lab *lab, struct wr_diags *diags)
 {
 	char path[WR_LAB_PATH];
 	struct wr_lab_state *s = lab->state;
-	int rc = mkdir(wr_lab_path(path, s->name, "load"), 0700) < 0 ? -errno : write_nodes(s);
+	int rc = mkdir(wr_lab_path(path, s->name, "logs"), 0700) < 0 ||
+				 mkdir(wr_lab_path(path, s->name, "load"), 0700) < 0
+			 ? -errno
+			 : write_nodes(s);
 	for (size_t i = 0; i < s->docs.n && !rc; i++)
 		rc = write_doc(s, i);
 	if (rc)
@@ -71,7 +82,7 @@ int wr_lab_api_hand_over(struct wr_lab *lab, struct wr_diags *diags)
 
 static int start_server(const char *name, struct wr_diags *diags)
 {
-	char data[WR_LAB_PATH], config[WR_LAB_PATH], load[WR_LAB_PATH], socket[WR_LAB_PATH];
+	char data[WR_LAB_PATH], config[WR_LAB_PATH], load[WR_LAB_PATH], own[WR_LAB_PATH];
 	const char *argv[] = {"weir",
 			      "apiserver",
 			      "--listen",
@@ -83,7 +94,7 @@ static int start_server(const char *name, struct wr_diags *diags)
 			      "--load",
 			      wr_lab_path(load, name, "load"),
 			      "--kubelet",
-			      wr_lab_path(socket, name, "kubelet.sock"),
+			      wr_lab_path(own, name, ""),
 			      NULL};
 	int out;
 	int rc = wr_daemon_start(name, NULL, argv, "apiserver.log", NULL, &out, diags);

@@ -55,4 +55,4 @@ int wr_lab_mirror(const char *name, const struct wr_lab_doc *docs, size_t n, str
 /* ---- the processes; they return when they cannot go on ---- */
 
 int wr_lab_relay(const char *name, struct wr_diags *diags);
-int wr_lab_kubelet(const char *name, struct wr_diags *diags);
+int wr_lab_kubelet(const char *name, void (*log)(const char *text), struct wr_diags *diags);

@@ -58,6 +58,8 @@ void wr_lab_unbuild(struct wr_lab *lab);
 
 /* ---- api.c ---- */
 
+/* Path of the file with what a pod's server says, for kubectl logs; in buf. */
+const char *wr_lab_pod_log(char *buf, const char *lab, const char *ns, const char *pod);
 /* Empties the list of documents. */
 void wr_lab_forget_docs(struct wr_lab_state *s);
 

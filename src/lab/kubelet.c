@@ -5,6 +5,8 @@
  * all documents (as 'weir lab apply' would), then statuses and endpoints. A turn
  * that fails changes nothing more and is tried again.
  */
+#include "lab/kubelet.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,7 +17,6 @@
 #include <time.h>
 
 #include "lab/internal.h"
-#include "lab/kubelet.h"
 
 #define SETTLE_MS 20  /* changes come in groups */
 #define RETRY_MS 1000 /* after a turn that failed */
@@ -176,10 +177,8 @@ static int all_pods(struct wr_kubelet *k, const struct wr_lab *lab)
 					      wr_meta_text(l->items[i], "name"));
 		if (p)
 			rc = pod_status(k, l->items[i], p);
-		if (rc >= 300 && rc != 404 && rc != 409) {
-			fprintf(stderr, "weir lab kubelet: pod %s: %s\n",
-				wr_meta_text(l->items[i], "name"), k->error);
-		}
+		if (rc >= 300 && rc != 404 && rc != 409)
+			k->log(k->error);
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -335,10 +334,9 @@ static int write_back(struct wr_kubelet *k, const struct wr_lab *lab)
 static void complain(const struct wr_kubelet *k, const struct wr_diags *diags, int rc)
 {
 	for (size_t i = 0; i < wr_diags_count(diags); i++)
-		fprintf(stderr, "weir lab kubelet: %s\n", wr_diags_at(diags, i)->message);
+		k->log(wr_diags_at(diags, i)->message);
 	if (!wr_diags_count(diags))
-		fprintf(stderr, "weir lab kubelet: %s%s%s\n", strerror(-rc), *k->error ? ": " : "",
-			k->error);
+		k->log(*k->error ? k->error : strerror(-rc));
 }
 
 static int turn(struct wr_kubelet *k, uint32_t n_nodes)
@@ -439,9 +437,9 @@ static int open_kubelet(struct wr_kubelet *k, uint32_t *n_nodes, struct wr_diags
 	return rc ? rc : k->seen && k->sent ? 0 : -ENOMEM;
 }
 
-int wr_lab_kubelet(const char *name, struct wr_diags *diags)
+int wr_lab_kubelet(const char *name, void (*log)(const char *text), struct wr_diags *diags)
 {
-	struct wr_kubelet k = {.name = name, .dirty = true};
+	struct wr_kubelet k = {.name = name, .log = log, .dirty = true};
 	uint32_t n_nodes = 0;
 	char path[WR_LAB_PATH];
 	int rc = open_kubelet(&k, &n_nodes, diags);

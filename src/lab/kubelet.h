@@ -18,7 +18,8 @@ struct wr_listing_of {
 };
 
 struct wr_kubelet {
-	const char *name; /* of the lab */
+	const char *name;              /* of the lab */
+	void (*log)(const char *text); /* what went wrong and is tried again */
 	struct wr_kube_config *config;
 	struct wr_kube *kube;
 	bool dirty;          /* something has changed since the turn began */

@@ -11,12 +11,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lab/internal.h"
 
-#define LINGER 10 /* seconds */
+#define LOG_MAX (256 * 1024) /* bytes of a pod's log; then it begins anew */
+#define LINGER 10            /* seconds */
 #define CONNECTIONS 1024
 #define SOCKETS 1024
 
@@ -29,6 +31,7 @@ struct end {
 
 struct server {
 	const char *name;
+	bool logs; /* its standard error is a file */
 	int epoll;
 	struct end sockets[SOCKETS];
 	size_t n_sockets;
@@ -62,6 +65,23 @@ static size_t reply(const struct server *s, const struct sockaddr_storage *from,
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
+/* The port that somebody came to. */
+static void note(const struct server *s, const char *what, int fd,
+		 const struct sockaddr_storage *from)
+{
+	struct sockaddr_storage at = {0};
+	socklen_t size = sizeof(at);
+	char text[WR_IP_TEXT];
+	struct wr_ip ip = ip_of(from);
+	if (!s->logs || getsockname(fd, (struct sockaddr *)&at, &size) < 0)
+		return;
+	/* the port lies at the same place in both families */
+	in_port_t port = ((const struct sockaddr_in *)&at)->sin_port;
+	if (lseek(STDERR_FILENO, 0, SEEK_END) > LOG_MAX && ftruncate(STDERR_FILENO, 0) < 0)
+		return;
+	dprintf(STDERR_FILENO, "%s %u from %s\n", what, ntohs(port), wr_ip_format(&ip, text));
+}
+
 static int watch(struct server *s, struct end *e)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = e};
@@ -83,6 +103,7 @@ static void take_connection(struct server *s, int listener)
 	int fd = accept4(listener, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
+	note(s, "connection to port", fd, &from);
 	size_t n = reply(s, &from, line, sizeof(line));
 	struct end *e = NULL;
 	for (size_t i = 0; s->n_connections < CONNECTIONS && i < CONNECTIONS && !e; i++)
@@ -117,6 +138,7 @@ static void answer_datagram(struct server *s, int fd)
 			   .msg_controllen = sizeof(control.buf)};
 	if (recvmsg(fd, &m, 0) < 0)
 		return;
+	note(s, "datagram to port", fd, &from);
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
 		/* by address, not by the interface that it came in on */
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
@@ -203,6 +225,8 @@ int wr_lab_serve(const char *name, const char *const *ports, size_t n)
 	s = (struct server){.name = name, .epoll = epoll_create1(EPOLL_CLOEXEC)};
 	if (s.epoll < 0)
 		return -errno;
+	struct stat st;
+	s.logs = fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode);
 	for (size_t i = 0; i < n; i++) {
 		int r = open_port(&s, ports[i]);
 		rc = rc ? rc : r;

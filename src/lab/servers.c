@@ -47,7 +47,8 @@ struct start {
 	int out; /* ends when the server is ready; -1: not waited for */
 };
 
-__attribute__((noreturn)) static void child(int netns, int out, const char *const *argv, bool self)
+__attribute__((noreturn)) static void child(int netns, int out, int err, const char *const *argv,
+					    bool self)
 {
 	char **args;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -56,7 +57,7 @@ __attribute__((noreturn)) static void child(int netns, int out, const char *cons
 	signal(SIGHUP, SIG_DFL);
 	if (setsid() < 0 || wr_netns_enter(netns) < 0 || chdir("/") < 0 || null < 0 ||
 	    dup2(null, STDIN_FILENO) < 0 || dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0 ||
-	    dup2(null, STDERR_FILENO) < 0)
+	    dup2(err >= 0 ? err : null, STDERR_FILENO) < 0)
 		_exit(126);
 	close_range(3, ~0u, 0);
 	memcpy(&args, &argv, sizeof(args));
@@ -67,10 +68,13 @@ __attribute__((noreturn)) static void child(int netns, int out, const char *cons
 	_exit(127);
 }
 
-static int launch(const char *netns, const char *const *argv, bool self, struct start *out,
-		  struct wr_diags *diags)
+/* log: a file for what it says, or NULL */
+static int launch(const char *netns, const char *const *argv, bool self, const char *log,
+		  struct start *out, struct wr_diags *diags)
 {
 	int pipe_fds[2] = {-1, -1};
+	WR_CLEANUP(fd)
+	int err = log ? open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600) : -1;
 	WR_CLEANUP(fd)
 	int ns = wr_netns_open(netns);
 	if (ns < 0)
@@ -79,7 +83,7 @@ static int launch(const char *netns, const char *const *argv, bool self, struct 
 		return wr_lab_error(diags, -errno, "pipe: %s", strerror(errno));
 	pid_t pid = fork();
 	if (!pid)
-		child(ns, pipe_fds[1], argv, self);
+		child(ns, pipe_fds[1], err, argv, self);
 	int error = errno;
 	if (pipe_fds[1] >= 0)
 		close(pipe_fds[1]);
@@ -151,7 +155,7 @@ static void stop(struct wr_lab_pod_alloc *p)
 static int serve_pod(struct wr_lab *lab, struct wr_lab_pod_alloc *p, struct start *out,
 		     struct wr_diags *diags)
 {
-	char netns[WR_LAB_NETNS];
+	char netns[WR_LAB_NETNS], log[WR_LAB_PATH];
 	const char *ports = wanted_ports(lab, p);
 	*out = (struct start){0, -1};
 	if (!ports)
@@ -162,6 +166,7 @@ static int serve_pod(struct wr_lab *lab, struct wr_lab_pod_alloc *p, struct star
 	p->serves = ports;
 	if (!*ports)
 		return 0;
+	wr_lab_pod_log(log, lab->state->name, p->ns, p->name);
 	bool dns = is_dns(p);
 	const char *const *argv = dns ? wr_lab_dns_argv(lab, lab->arena)
 				      : serve_argv(lab->arena, p->name, ports);
@@ -169,7 +174,8 @@ static int serve_pod(struct wr_lab *lab, struct wr_lab_pod_alloc *p, struct star
 		wr_lab_node_netns(netns, lab->state, p->node);
 	else
 		wr_lab_pod_netns(netns, lab->state, p->id);
-	int rc = argv ? launch(netns, argv, !dns, out, diags) : -ENOMEM;
+	int rc = argv ? launch(netns, argv, !dns, lab->state->api ? log : NULL, out, diags)
+		      : -ENOMEM;
 	if (!rc) {
 		p->server = out->pid;
 		p->server_start = start_of(out->pid);
@@ -192,7 +198,8 @@ static int serve_outside(struct wr_lab *lab, struct wr_diags *diags)
 			      s->outside.items[0].ports.items[i]);
 	const char *const *argv = b.n ? serve_argv(lab->arena, "outside", b.data) : NULL;
 	struct start st;
-	int rc = argv ? launch(wr_lab_outside_netns(netns, s), argv, true, &st, diags) : -ENOMEM;
+	int rc = argv ? launch(wr_lab_outside_netns(netns, s), argv, true, NULL, &st, diags)
+		      : -ENOMEM;
 	if (rc)
 		return rc;
 	s->outside_server = st.pid;
