@@ -29,33 +29,6 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* ---- the lab follows ---- */
-
-/* The lists as they came are documents: an item of a List needs no kind of its own. */
-static int follow_lab(struct wr_kubelet *k, struct wr_diags *diags, struct wr_lab **out)
-{
-	static const enum wr_kind kinds[] = {
-		WR_KIND_NAMESPACE,
-		WR_KIND_POD,
-		WR_KIND_SERVICE,
-		WR_KIND_NETWORKPOLICY,
-		WR_KIND_CLUSTERNETWORKPOLICY,
-		WR_KIND_ADMINNETWORKPOLICY,
-		WR_KIND_BASELINEADMINNETWORKPOLICY,
-	};
-	struct wr_lab_doc docs[sizeof(kinds) / sizeof(kinds[0])];
-	size_t n = 0;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		const struct wr_listing_of *l = &k->lists[kinds[i]];
-		if (!l->n)
-			continue;
-		docs[n++] = (struct wr_lab_doc){.file = wr_kube_kind_path(kinds[i]),
-						.text = l->body,
-						.size = strlen(l->body)};
-	}
-	return wr_lab_mirror(k->name, docs, n, diags, out);
-}
-
 /* ---- statuses of pods ---- */
 
 static void put_time(struct wr_text *t)
@@ -355,7 +328,7 @@ static int turn(struct wr_kubelet *k, uint32_t n_nodes)
 			break;
 	}
 	if (!rc)
-		rc = follow_lab(k, diags, &lab);
+		rc = wr_kubelet_follow(k, diags, &lab);
 	if (!rc)
 		rc = write_back(k, lab);
 	if (!rc)

@@ -63,6 +63,11 @@ int wr_kubelet_control(struct wr_kubelet *k, uint32_t n_nodes);
 /* How far workloads have come. */
 int wr_kubelet_workload_status(struct wr_kubelet *k);
 
+/* ---- mirror.c ---- */
+
+/* Makes the lab follow what was listed; *out is the open lab. */
+int wr_kubelet_follow(struct wr_kubelet *k, struct wr_diags *diags, struct wr_lab **out);
+
 /* ---- remote.c ---- */
 
 /* The socket on which the API server asks for sessions in pods; listens. fd or a negative errno. */

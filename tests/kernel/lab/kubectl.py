@@ -298,6 +298,19 @@ def workloads():
         os.listdir('/run/netns'))
 
 
+def unreadable():
+    """An object that weir cannot read is in nobody's way."""
+    bad = {'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'bad'},
+           'spec': {'containers': [{'name': 'c', 'image': 'c', 'ports': [{'containerPort': 70000}]}]}}
+    good = {'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'good'},
+            'spec': {'containers': [{'name': 'c', 'image': 'c'}]}}
+    kubectl('create', '-f', '-', text=json.dumps(bad))
+    kubectl('create', '-f', '-', text=json.dumps(good))
+    report('unreadable', wait(lambda: get('pod', 'good').get('status', {}).get('podIP')),
+           get('pods'))
+    kubectl('delete', 'pod', 'bad', 'good')
+
+
 def refusals():
     status, out, err = run(WEIR, 'lab', 'apply', '--name', LAB, '-f', '-', text=DENY)
     report('lab-apply-is-refused', status == 2 and 'kubectl' in err, out + err)
@@ -354,6 +367,7 @@ def main():
             policies(db, folder)
             labels(db)
             workloads()
+            unreadable()
             refusals()
             sanitizers()
         down('down')
