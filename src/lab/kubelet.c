@@ -20,7 +20,6 @@
 
 #define SETTLE_MS 20  /* changes come in groups */
 #define RETRY_MS 1000 /* after a turn that failed */
-#define SESSIONS_MAX 64
 
 static int64_t now_ms(void)
 {
