@@ -337,6 +337,10 @@ def trouble(agent, api):
     result('trouble/api-back', wait(connects, 60), agent.text())
     api.model.apply(POLICIES, DENY)
     wait(lambda: not connects())
+    # every kind's watch comes back by itself, and then the agent is at rest
+    wait(lambda: not re.search(r'^weir_api_watch_live\{kind="(Node|Pod|Namespace|NetworkPolicy)"\} 0',
+                               get('/metrics')[1], re.M) and agent.ready(), 60)
+    time.sleep(0.5)
     before = sample('weir_syncs_total')
     api.other_range()
     result('trouble/other-pod-range', wait(lambda: sample('weir_syncs_total') > before
