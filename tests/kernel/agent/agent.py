@@ -347,8 +347,8 @@ def trouble(agent, api):
            and agent.ready()) and not connects(), agent.text())
     run(['nsenter', f'--net={NETNS}', 'nft', 'flush', 'ruleset'])
     result('trouble/flushed-ruleset-is-repaired',
-           wait(lambda: 'weir_repairs_total 1' in get('/metrics')[1], 30) and not connects(),
-           agent.text())
+           wait(lambda: re.search(r'^weir_repairs_total [1-9]', get('/metrics')[1], re.M), 40) and
+           wait(agent.ready, 20) and wait(lambda: not connects()), agent.text())
 
 
 def sysctl(name, value):
