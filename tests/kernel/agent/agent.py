@@ -157,6 +157,10 @@ class Agent:
     def ready(self):
         return get('/readyz')[0] == 200
 
+    def tail(self):
+        """The end of its log, on one line."""
+        return self.text()[-900:].replace('\n', ' | ')
+
     def text(self):
         with open(self.log, encoding='utf-8') as f:
             return f.read()
@@ -318,6 +322,12 @@ def cluster_policies(agent, api):
     result('api/cluster-policy-deleted', wait(connects), agent.text())
 
 
+def repairs():
+    """How often the agent has set something up again; -1: it does not say."""
+    found = re.search(r'^weir_repairs_total ([0-9]+)$', get('/metrics')[1], re.M)
+    return int(found[1]) if found else -1
+
+
 def trouble(agent, api):
     bad = dict(DENY, metadata={'name': 'bad', 'namespace': 'shop'},
                spec={'podSelector': {}, 'ingress': [{'ports': [{'port': 'no port'}]}]})
@@ -345,10 +355,11 @@ def trouble(agent, api):
     api.other_range()
     result('trouble/other-pod-range', wait(lambda: sample('weir_syncs_total') > before
            and agent.ready()) and not connects(), agent.text())
+    before = repairs()
     run(['nsenter', f'--net={NETNS}', 'nft', 'flush', 'ruleset'])
     result('trouble/flushed-ruleset-is-repaired',
-           wait(lambda: re.search(r'^weir_repairs_total [1-9]', get('/metrics')[1], re.M), 40) and
-           wait(agent.ready, 20) and wait(lambda: not connects()), agent.text())
+           wait(lambda: repairs() > before, 40) and wait(agent.ready, 20) and
+           wait(lambda: not connects()), f'{before} {repairs()} {agent.tail()}')
 
 
 def sysctl(name, value):
