@@ -17,6 +17,9 @@ void wr_host_facts_free(struct host_facts *f)
 
 /* ---- rtnetlink ---- */
 
+/* The kernel's macros cast const away, of what is only read. */
+#pragma GCC diagnostic ignored "-Wcast-qual"
+
 /* A text attribute is one of this string, whether it brings its NUL or not. */
 static bool is_text(const struct rtattr *a, const char *text)
 {
