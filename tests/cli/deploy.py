@@ -94,11 +94,20 @@ def dry_run(weir):
             server.wait(timeout=20)
 
 
+def kubectl_minor():
+    """The 32 of kubectl 1.32."""
+    _, out = run('kubectl', 'version', '--client', '-o', 'json')
+    return int(re.search(r'"minor": "(\d+)', out)[1])
+
+
 def main():
     weir = os.path.abspath(sys.argv[1])
     manifests(weir)
     if not shutil.which('kubectl'):
         print('skip kubectl: it is not installed')
+        return 1 if failed else 0
+    if kubectl_minor() < 24:
+        print(f'skip kubectl 1.{kubectl_minor()}: what deploy/ holds wants 1.24')
         return 1 if failed else 0
     for folder in ('base', 'prometheus', 'cleanup'):
         status, out = run('kubectl', 'kustomize', DEPLOY / folder)

@@ -9,6 +9,7 @@ leaves nothing.
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -349,6 +350,13 @@ def sanitizers():
     report('no-sanitizer-errors', 'Sanitizer' not in logs and 'runtime error' not in logs, logs)
 
 
+def kubectl_minor():
+    """The 32 of kubectl 1.32."""
+    text = subprocess.run(['kubectl', 'version', '--client', '-o', 'json'], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, timeout=60, check=False).stdout
+    return int(re.match(r'\d+', json.loads(text)['clientVersion']['minor']).group(0))
+
+
 def main():
     for program in 'kubectl', 'nc', 'ping', 'ip', 'nft':
         if not shutil.which(program) and not os.path.exists(f'/usr/sbin/{program}'):
@@ -356,6 +364,9 @@ def main():
             return 0
     if os.geteuid():
         print('skip kubectl needs root')
+        return 0
+    if kubectl_minor() < 31:
+        print(f'skip kubectl 1.{kubectl_minor()}: exec over WebSocket came with 1.31')
         return 0
     lab('down')
     folder = tempfile.mkdtemp(prefix='weir-kubectl-')
