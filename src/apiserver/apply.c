@@ -34,7 +34,7 @@ static bool is_mine(const struct wr_call *c, const struct wr_value *entry, const
 /* Adds a cause for each field of a set; returns the text of it. */
 static void add_conflicts(struct wr_call *c, const struct wr_value *entry,
 			  const struct wr_value *set, struct wr_value *causes,
-			  struct wr_text *message)
+			  struct wr_buf *message)
 {
 	struct wr_tree *t = &c->t;
 	struct wr_value *paths = wr_tree_list(t);
@@ -46,11 +46,11 @@ static void add_conflicts(struct wr_call *c, const struct wr_value *entry,
 	const char *who = wr_arena_printf(t->arena, "\"%s\" using %s", manager ? manager : "",
 					  api ? api : "");
 	t->nomem |= !who;
-	wr_text_printf(message, "%sconflict%s with %s:", message->n ? "\n" : "",
-		       paths->n > 1 ? "s" : "", who ? who : "");
+	wr_buf_printf(message, "%sconflict%s with %s:", message->n ? "\n" : "",
+		      paths->n > 1 ? "s" : "", who ? who : "");
 	for (size_t i = 0; i < paths->n; i++) {
 		struct wr_value *v = wr_tree_map(t);
-		wr_text_printf(message, paths->n > 1 ? "\n- %s" : " %s", paths->items[i]->text);
+		wr_buf_printf(message, paths->n > 1 ? "\n- %s" : " %s", paths->items[i]->text);
 		wr_tree_set_string(t, v, "reason", "FieldManagerConflict");
 		wr_tree_set(t, v, "message", wr_tree_printf(t, "conflict with %s", who ? who : ""));
 		wr_tree_set_string(t, v, "field", paths->items[i]->text);
@@ -66,7 +66,7 @@ static int check_conflicts(struct wr_call *c, struct job *j)
 	wr_object_default(c, full);
 	struct wr_value *other = wr_fields_changed(&c->t, c->kind, j->live, full);
 	other = wr_fields_common(&c->t, other, j->set);
-	struct wr_text message = {0};
+	struct wr_buf message = {0};
 	for (size_t i = 0; i < j->list->n; i++) {
 		struct wr_value *entry = j->list->items[i], *set = wr_value_get(entry, "fieldsV1");
 		if (is_mine(c, entry, j))
@@ -78,12 +78,12 @@ static int check_conflicts(struct wr_call *c, struct job *j)
 			add_conflicts(c, entry, both, causes, &message);
 	}
 	int rc = 0;
-	c->t.nomem |= message.broken;
+	c->t.nomem |= message.failed;
 	if (causes && causes->n)
 		rc = wr_refuse_with(c, WR_CONFLICT, "", causes,
 				    "Apply failed with %zu conflict%s: %s", causes->n,
-				    causes->n > 1 ? "s" : "", message.bytes ? message.bytes : "");
-	wr_text_free(&message);
+				    causes->n > 1 ? "s" : "", message.data ? message.data : "");
+	wr_buf_free(&message);
 	return rc;
 }
 

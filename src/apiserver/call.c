@@ -10,8 +10,8 @@
 
 void wr_reply_free(struct wr_reply *out)
 {
-	wr_text_free(&out->text);
-	wr_text_free(&out->warnings);
+	wr_buf_free(&out->text);
+	wr_buf_free(&out->warnings);
 }
 
 const char *wr_query(const struct wr_call *c, const char *key)
@@ -78,7 +78,7 @@ void wr_answer_text(struct wr_call *c, unsigned code, const char *text, size_t s
 	c->out->code = code;
 	if (!c->out->type)
 		c->out->type = "application/json";
-	wr_text_add(&c->out->text, text, size);
+	wr_buf_bytes(&c->out->text, text, size);
 }
 
 void wr_answer(struct wr_call *c, unsigned code, const struct wr_value *v)
@@ -89,13 +89,13 @@ void wr_answer(struct wr_call *c, unsigned code, const struct wr_value *v)
 	c->out->code = code;
 	if (!c->out->type)
 		c->out->type = "application/json";
-	wr_text_value(&c->out->text, v);
-	wr_text_put(&c->out->text, "\n");
+	wr_answer_value(&c->out->text, v);
+	wr_buf_text(&c->out->text, "\n");
 }
 
 void wr_warn(struct wr_call *c, const char *fmt, ...)
 {
-	struct wr_text quoted = {0};
+	struct wr_buf quoted = {0};
 	va_list ap;
 	va_start(ap, fmt);
 	const char *text = wr_arena_vprintf(c->t.arena, fmt, ap);
@@ -104,16 +104,16 @@ void wr_warn(struct wr_call *c, const char *fmt, ...)
 	if (!text)
 		return;
 	/* a quoted string of HTTP: no control characters */
-	wr_text_put(&quoted, "299 - \"");
+	wr_buf_text(&quoted, "299 - \"");
 	for (; *text; text++) {
 		if (*text == '"' || *text == '\\')
-			wr_text_add(&quoted, "\\", 1);
-		wr_text_add(&quoted, (unsigned char)*text < 0x20 ? " " : text, 1);
+			wr_buf_bytes(&quoted, "\\", 1);
+		wr_buf_bytes(&quoted, (unsigned char)*text < 0x20 ? " " : text, 1);
 	}
-	wr_text_put(&quoted, "\"");
-	if (!quoted.broken)
-		wr_text_add(&c->out->warnings, quoted.bytes, quoted.n + 1);
-	wr_text_free(&quoted);
+	wr_buf_text(&quoted, "\"");
+	if (!quoted.failed)
+		wr_buf_bytes(&c->out->warnings, quoted.data, quoted.n + 1);
+	wr_buf_free(&quoted);
 }
 
 /* ---- failures ---- */

@@ -6,7 +6,7 @@
  * fuzzer do the same without a network.
  */
 #include "apiserver/store.h"
-#include "apiserver/text.h"
+#include "apiserver/json_text.h"
 #include "apiserver/tree.h"
 
 #define WR_BODY_MAX (3U * 1024 * 1024) /* as the API server's limit */
@@ -35,9 +35,9 @@ struct wr_watch;
 struct wr_reply {
 	unsigned code;
 	const char *type; /* of the content: a constant */
-	struct wr_text text;
-	struct wr_text warnings; /* each with a NUL at its end */
-	struct wr_watch *watch;  /* a stream follows; to be freed with wr_watch_free() */
+	struct wr_buf text;
+	struct wr_buf warnings; /* each with a NUL at its end */
+	struct wr_watch *watch; /* a stream follows; to be freed with wr_watch_free() */
 };
 
 struct wr_call {

@@ -4,22 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apiserver/text.h"
+#include "apiserver/json_text.h"
 #include "base/cleanup.h"
 
 /* A text as a value; empty: none. */
-static struct wr_value *take(struct wr_tree *t, struct wr_text *text, const char *none)
+static struct wr_value *take(struct wr_tree *t, struct wr_buf *text, const char *none)
 {
-	t->nomem |= text->broken;
-	struct wr_value *v = wr_tree_string(t, text->n ? text->bytes : none);
-	wr_text_free(text);
+	t->nomem |= text->failed;
+	struct wr_value *v = wr_tree_string(t, text->n ? text->data : none);
+	wr_buf_free(text);
 	return v;
 }
 
-static void comma(struct wr_text *text)
+static void comma(struct wr_buf *text)
 {
 	if (text->n)
-		wr_text_put(text, ",");
+		wr_buf_text(text, ",");
 }
 
 static const char *plain(const struct wr_value *v)
@@ -42,13 +42,13 @@ struct wr_value *wr_cell_none(struct wr_tree *t, const struct wr_value *o)
 static struct wr_value *joined(struct wr_tree *t, const struct wr_value *list, const char *field,
 			       const char *none)
 {
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	for (size_t i = 0; i < length(list); i++) {
 		const char *s = plain(wr_value_get(list->items[i], field));
 		if (!*s)
 			continue;
 		comma(&text);
-		wr_text_put(&text, s);
+		wr_buf_text(&text, s);
 	}
 	return take(t, &text, none);
 }
@@ -71,7 +71,7 @@ static int compare_fields(const void *a, const void *b)
 }
 
 /* "a=b,c=d", sorted by key. */
-static void put_labels(struct wr_tree *t, struct wr_text *text, const struct wr_value *map)
+static void put_labels(struct wr_tree *t, struct wr_buf *text, const struct wr_value *map)
 {
 	size_t n = map && map->type == WR_MAP ? map->n : 0;
 	struct wr_field *sorted = wr_arena_array(t->arena, n, sizeof(*sorted));
@@ -82,32 +82,32 @@ static void put_labels(struct wr_tree *t, struct wr_text *text, const struct wr_
 	qsort(sorted, n, sizeof(*sorted), compare_fields);
 	for (size_t i = 0; i < n; i++) {
 		comma(text);
-		wr_text_printf(text, "%s=%s", sorted[i].key, plain(sorted[i].value));
+		wr_buf_printf(text, "%s=%s", sorted[i].key, plain(sorted[i].value));
 	}
 }
 
-static void put_requirement(struct wr_text *text, const struct wr_value *r)
+static void put_requirement(struct wr_buf *text, const struct wr_value *r)
 {
 	const char *op = plain(wr_value_get(r, "operator"));
 	const char *key = plain(wr_value_get(r, "key"));
 	const struct wr_value *values = wr_value_get(r, "values");
 	comma(text);
 	if (!strcmp(op, "DoesNotExist"))
-		wr_text_printf(text, "!%s", key);
+		wr_buf_printf(text, "!%s", key);
 	else
-		wr_text_put(text, key);
+		wr_buf_text(text, key);
 	if (strcmp(op, "In") != 0 && strcmp(op, "NotIn") != 0)
 		return;
-	wr_text_put(text, !strcmp(op, "In") ? " in (" : " notin (");
+	wr_buf_text(text, !strcmp(op, "In") ? " in (" : " notin (");
 	for (size_t i = 0; i < length(values); i++)
-		wr_text_printf(text, "%s%s", i ? "," : "", plain(values->items[i]));
-	wr_text_put(text, ")");
+		wr_buf_printf(text, "%s%s", i ? "," : "", plain(values->items[i]));
+	wr_buf_text(text, ")");
 }
 
 /* metav1.FormatLabelSelector */
 static struct wr_value *selector(struct wr_tree *t, const struct wr_value *s)
 {
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	const struct wr_value *expressions = wr_value_get(s, "matchExpressions");
 	put_labels(t, &text, wr_value_get(s, "matchLabels"));
 	for (size_t i = 0; i < length(expressions); i++)
@@ -127,7 +127,7 @@ struct wr_value *wr_cell_pod_selector(struct wr_tree *t, const struct wr_value *
 
 static struct wr_value *labels(struct wr_tree *t, const struct wr_value *map)
 {
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	put_labels(t, &text, map);
 	return take(t, &text, "<none>");
 }
@@ -208,11 +208,11 @@ struct wr_value *wr_cell_node_roles(struct wr_tree *t, const struct wr_value *o)
 {
 	static const char prefix[] = "node-role.kubernetes.io/";
 	const struct wr_value *map = wr_tree_at(o, "metadata.labels");
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	for (size_t i = 0; map && map->type == WR_MAP && i < map->n; i++)
 		if (!strncmp(map->fields[i].key, prefix, sizeof(prefix) - 1)) {
 			comma(&text);
-			wr_text_put(&text, map->fields[i].key + sizeof(prefix) - 1);
+			wr_buf_text(&text, map->fields[i].key + sizeof(prefix) - 1);
 		}
 	return take(t, &text, "<none>");
 }
@@ -247,14 +247,14 @@ struct wr_value *wr_cell_external(struct wr_tree *t, const struct wr_value *o)
 {
 	const char *type = wr_tree_text(o, "spec.type");
 	const struct wr_value *ips = wr_tree_at(o, "spec.externalIPs");
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	if (type && !strcmp(type, "ExternalName"))
 		return wr_tree_string(t, wr_tree_text(o, "spec.externalName"));
 	if (type && !strcmp(type, "LoadBalancer"))
 		return joined(t, wr_tree_at(o, "status.loadBalancer.ingress"), "ip", "<pending>");
 	for (size_t i = 0; i < length(ips); i++) {
 		comma(&text);
-		wr_text_put(&text, plain(ips->items[i]));
+		wr_buf_text(&text, plain(ips->items[i]));
 	}
 	return take(t, &text, "<none>");
 }
@@ -262,34 +262,34 @@ struct wr_value *wr_cell_external(struct wr_tree *t, const struct wr_value *o)
 struct wr_value *wr_cell_service_ports(struct wr_tree *t, const struct wr_value *o)
 {
 	const struct wr_value *list = wr_tree_at(o, "spec.ports");
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	for (size_t i = 0; i < length(list); i++) {
 		const struct wr_value *p = list->items[i];
 		const char *protocol = wr_tree_text(p, "protocol");
 		int64_t node = wr_tree_number(p, "nodePort", 0);
 		comma(&text);
-		wr_text_put(&text, plain(wr_value_get(p, "port")));
+		wr_buf_text(&text, plain(wr_value_get(p, "port")));
 		if (node > 0)
-			wr_text_printf(&text, ":%lld", (long long)node);
-		wr_text_printf(&text, "/%s", protocol ? protocol : "TCP");
+			wr_buf_printf(&text, ":%lld", (long long)node);
+		wr_buf_printf(&text, "/%s", protocol ? protocol : "TCP");
 	}
 	return take(t, &text, "<none>");
 }
 
 /* At most three, then "+ N more...", as formatEndpoints does. */
-static void put_endpoint(struct wr_text *text, size_t *n, const char *ip, const struct wr_value *p)
+static void put_endpoint(struct wr_buf *text, size_t *n, const char *ip, const struct wr_value *p)
 {
 	if ((*n)++ >= 3)
 		return;
 	comma(text);
-	wr_text_printf(text, strchr(ip, ':') ? "[%s]:%s" : "%s:%s", ip,
-		       plain(wr_value_get(p, "port")));
+	wr_buf_printf(text, strchr(ip, ':') ? "[%s]:%s" : "%s:%s", ip,
+		      plain(wr_value_get(p, "port")));
 }
 
 struct wr_value *wr_cell_endpoints(struct wr_tree *t, const struct wr_value *o)
 {
 	const struct wr_value *sets = wr_tree_at(o, "subsets");
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	size_t n = 0;
 	for (size_t i = 0; i < length(sets); i++) {
 		const struct wr_value *ports = wr_value_get(sets->items[i], "ports");
@@ -300,7 +300,7 @@ struct wr_value *wr_cell_endpoints(struct wr_tree *t, const struct wr_value *o)
 					     ports->items[p]);
 	}
 	if (n > 3)
-		wr_text_printf(&text, " + %zu more...", n - 3);
+		wr_buf_printf(&text, " + %zu more...", n - 3);
 	return take(t, &text, "<none>");
 }
 
@@ -312,7 +312,7 @@ struct wr_value *wr_cell_slice_ports(struct wr_tree *t, const struct wr_value *o
 struct wr_value *wr_cell_slice_endpoints(struct wr_tree *t, const struct wr_value *o)
 {
 	const struct wr_value *list = wr_tree_at(o, "endpoints");
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	size_t n = 0;
 	for (size_t i = 0; i < length(list); i++) {
 		const struct wr_value *ips = wr_value_get(list->items[i], "addresses");
@@ -320,11 +320,11 @@ struct wr_value *wr_cell_slice_endpoints(struct wr_tree *t, const struct wr_valu
 			if (n++ >= 3)
 				continue;
 			comma(&text);
-			wr_text_put(&text, plain(ips->items[a]));
+			wr_buf_text(&text, plain(ips->items[a]));
 		}
 	}
 	if (n > 3)
-		wr_text_printf(&text, " + %zu more...", n - 3);
+		wr_buf_printf(&text, " + %zu more...", n - 3);
 	return take(t, &text, "<unset>");
 }
 
@@ -334,12 +334,12 @@ struct wr_value *wr_cell_involved(struct wr_tree *t, const struct wr_value *o)
 {
 	const char *kind = wr_tree_text(o, "involvedObject.kind");
 	const char *object = wr_tree_text(o, "involvedObject.name");
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	for (const char *s = kind ? kind : ""; *s; s++) {
 		char lower = *s >= 'A' && *s <= 'Z' ? (char)(*s | 0x20) : *s;
-		wr_text_add(&text, &lower, 1);
+		wr_buf_bytes(&text, &lower, 1);
 	}
-	wr_text_printf(&text, "/%s", object ? object : "");
+	wr_buf_printf(&text, "/%s", object ? object : "");
 	return take(t, &text, "");
 }
 

@@ -193,7 +193,7 @@ void wr_verb_delete_all(struct wr_call *c)
 {
 	struct wr_filter filter;
 	struct wr_listing all = {0};
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	const char *why = "";
 	const char *prefix = wr_arena_printf(c->t.arena, *c->ns ? "%s/" : "%s", c->ns);
 	if (!prefix || wr_filter_parse(wr_query(c, "labelSelector"), wr_query(c, "fieldSelector"),
@@ -203,9 +203,9 @@ void wr_verb_delete_all(struct wr_call *c)
 	}
 	int rc = wr_store_list(&c->s->store, c->kind, prefix, "", 0, &all);
 	char api[WR_RESOURCE_TEXT];
-	wr_text_printf(&text,
-		       "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{},\"items\":[",
-		       c->r->kind, wr_resource_api(c->r, api));
+	wr_buf_printf(&text,
+		      "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{},\"items\":[",
+		      c->r->kind, wr_resource_api(c->r, api));
 	bool first = true;
 	for (size_t i = 0; !rc && i < all.n && !c->answered; i++) {
 		struct wr_value *o = wr_call_parse(c, all.items[i].blob);
@@ -213,15 +213,15 @@ void wr_verb_delete_all(struct wr_call *c)
 		bool gone;
 		if (!o || !key || !wr_filter_matches(&filter, o))
 			continue;
-		wr_text_put(&text, first ? "" : ",");
-		wr_text_add(&text, all.items[i].blob->text, all.items[i].blob->size);
+		wr_buf_text(&text, first ? "" : ",");
+		wr_buf_bytes(&text, all.items[i].blob->text, all.items[i].blob->size);
 		first = false;
 		if (!wr_write_dry(c))
 			wr_write_delete(c, c->r, key, false, &gone);
 	}
-	wr_text_put(&text, "]}\n");
+	wr_buf_text(&text, "]}\n");
 	wr_vec_free(&all);
-	c->t.nomem |= text.broken || rc == -ENOMEM;
-	wr_answer_text(c, 200, text.bytes ? text.bytes : "", text.n);
-	wr_text_free(&text);
+	c->t.nomem |= text.failed || rc == -ENOMEM;
+	wr_answer_text(c, 200, text.data ? text.data : "", text.n);
+	wr_buf_free(&text);
 }

@@ -251,35 +251,35 @@ void wr_credentials_free(struct wr_credentials *c)
 
 /* ---- kubeconfig ---- */
 
-static void put_base64(struct wr_text *t, const char *text)
+static void put_base64(struct wr_buf *t, const char *text)
 {
 	gnutls_datum_t in = {(unsigned char *)(uintptr_t)text, (unsigned)strlen(text)}, out = {0};
-	t->broken |= gnutls_base64_encode2(&in, &out) < 0;
+	t->failed |= gnutls_base64_encode2(&in, &out) < 0;
 	if (out.data)
-		wr_text_add(t, out.data, out.size);
+		wr_buf_bytes(t, out.data, out.size);
 	gnutls_free(out.data);
 }
 
 int wr_credentials_kubeconfig(const struct wr_credentials *c, const char *url, const char *path,
 			      struct wr_diags *diags)
 {
-	struct wr_text t = {0};
-	wr_text_put(&t, "apiVersion: v1\nkind: Config\nclusters:\n- name: weir\n  cluster:\n");
-	wr_text_printf(&t, "    server: %s\n    certificate-authority-data: ", url);
+	struct wr_buf t = {0};
+	wr_buf_text(&t, "apiVersion: v1\nkind: Config\nclusters:\n- name: weir\n  cluster:\n");
+	wr_buf_printf(&t, "    server: %s\n    certificate-authority-data: ", url);
 	put_base64(&t, c->ca);
-	wr_text_put(&t, "\nusers:\n- name: weir-admin\n  user:\n    client-certificate-data: ");
+	wr_buf_text(&t, "\nusers:\n- name: weir-admin\n  user:\n    client-certificate-data: ");
 	put_base64(&t, c->client);
-	wr_text_put(&t, "\n    client-key-data: ");
+	wr_buf_text(&t, "\n    client-key-data: ");
 	put_base64(&t, c->client_key);
-	wr_text_printf(&t,
-		       "\n- name: weir-token\n  user:\n    token: %s\n"
-		       "contexts:\n"
-		       "- name: weir\n  context:\n    cluster: weir\n    user: weir-admin\n"
-		       "- name: weir-token\n  context:\n    cluster: weir\n    user: weir-token\n"
-		       "current-context: weir\n",
-		       c->token);
-	int rc = t.broken ? -ENOMEM : write_file(path, t.bytes);
-	wr_text_free(&t);
+	wr_buf_printf(&t,
+		      "\n- name: weir-token\n  user:\n    token: %s\n"
+		      "contexts:\n"
+		      "- name: weir\n  context:\n    cluster: weir\n    user: weir-admin\n"
+		      "- name: weir-token\n  context:\n    cluster: weir\n    user: weir-token\n"
+		      "current-context: weir\n",
+		      c->token);
+	int rc = t.failed ? -ENOMEM : write_file(path, t.data);
+	wr_buf_free(&t);
 	return rc ? complain(diags, path, "writing the kubeconfig", rc) : 0;
 }
 

@@ -7,7 +7,7 @@
  */
 #include <stdint.h>
 
-#include "apiserver/text.h"
+#include "apiserver/json_text.h"
 #include "base/diag.h"
 
 struct wr_credentials {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "apiserver/list_types.h"
-#include "apiserver/text.h"
+#include "apiserver/json_text.h"
 #include "input/input.h"
 
 /* Where a value stands: the field that it is, and the one above that. */
@@ -53,40 +53,40 @@ static const char *field_name(struct wr_tree *t, const char *key)
 
 static const char *value_name(struct wr_tree *t, const struct wr_value *v)
 {
-	struct wr_text text = {0};
-	wr_text_put(&text, "v:");
-	wr_text_value(&text, v);
-	const char *s = text.broken ? NULL : wr_arena_strdup(t->arena, text.bytes);
-	wr_text_free(&text);
+	struct wr_buf text = {0};
+	wr_buf_text(&text, "v:");
+	wr_answer_value(&text, v);
+	const char *s = text.failed ? NULL : wr_arena_strdup(t->arena, text.data);
+	wr_buf_free(&text);
 	t->nomem |= !s;
 	return s ? s : "v:";
 }
 
-static void put_key(struct wr_text *text, const struct wr_value *item, const char *key)
+static void put_key(struct wr_buf *text, const struct wr_value *item, const char *key)
 {
 	const struct wr_value *v = wr_value_get(item, key);
-	wr_text_string(text, key);
-	wr_text_put(text, ":");
+	wr_answer_string(text, key);
+	wr_buf_text(text, ":");
 	if (!v && !strcmp(key, "protocol")) /* its default */
-		wr_text_put(text, "\"TCP\"");
+		wr_buf_text(text, "\"TCP\"");
 	else
-		wr_text_value(text, v);
+		wr_answer_value(text, v);
 }
 
 /* k:{"containerPort":80,"protocol":"TCP"} */
 static const char *item_name(struct wr_tree *t, const struct wr_value *item, const char *key,
 			     const char *second)
 {
-	struct wr_text text = {0};
-	wr_text_put(&text, "k:{");
+	struct wr_buf text = {0};
+	wr_buf_text(&text, "k:{");
 	put_key(&text, item, key);
 	if (second) {
-		wr_text_put(&text, ",");
+		wr_buf_text(&text, ",");
 		put_key(&text, item, second);
 	}
-	wr_text_put(&text, "}");
-	const char *s = text.broken ? NULL : wr_arena_strdup(t->arena, text.bytes);
-	wr_text_free(&text);
+	wr_buf_text(&text, "}");
+	const char *s = text.failed ? NULL : wr_arena_strdup(t->arena, text.data);
+	wr_buf_free(&text);
 	t->nomem |= !s;
 	return s ? s : "k:";
 }

@@ -61,44 +61,43 @@ static size_t head_size(enum wr_as_kind kind)
 	       strlen(wr_resource_api(&wr_resources[kind], api));
 }
 
-static void put_metadata(const struct wr_form *f, const struct wr_value *object,
-			 struct wr_text *out)
+static void put_metadata(const struct wr_form *f, const struct wr_value *object, struct wr_buf *out)
 {
-	wr_text_printf(
+	wr_buf_printf(
 		out,
 		"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"%s\",\"metadata\":", f->api);
-	wr_text_value(out, wr_value_get(object, "metadata"));
-	wr_text_put(out, "}");
+	wr_answer_value(out, wr_value_get(object, "metadata"));
+	wr_buf_text(out, "}");
 }
 
 static void put_row(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind,
-		    const struct wr_value *object, const struct wr_blob *blob, struct wr_text *out)
+		    const struct wr_value *object, const struct wr_blob *blob, struct wr_buf *out)
 {
-	wr_text_put(out, "{\"cells\":");
-	wr_text_value(out, wr_columns_cells(t, kind, object));
-	wr_text_put(out, ",\"object\":");
+	wr_buf_text(out, "{\"cells\":");
+	wr_answer_value(out, wr_columns_cells(t, kind, object));
+	wr_buf_text(out, ",\"object\":");
 	if (f->include == WR_INCLUDE_OBJECT)
-		wr_text_add(out, blob->text, blob->size);
+		wr_buf_bytes(out, blob->text, blob->size);
 	else if (f->include == WR_INCLUDE_METADATA)
 		put_metadata(f, object, out);
 	else
-		wr_text_put(out, "null");
-	wr_text_put(out, "}");
+		wr_buf_text(out, "null");
+	wr_buf_text(out, "}");
 }
 
 void wr_form_item(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind,
-		  const struct wr_blob *blob, bool first, struct wr_text *out)
+		  const struct wr_blob *blob, bool first, struct wr_buf *out)
 {
 	struct wr_value *object = NULL;
 	if (!first)
-		wr_text_put(out, ",");
+		wr_buf_text(out, ",");
 	if (f->as == WR_FORM_OBJECT) {
 		size_t head = wr_resources[kind].custom ? 0 : head_size(kind);
 		if (head && head < blob->size) {
-			wr_text_put(out, "{");
-			wr_text_add(out, blob->text + head, blob->size - head);
+			wr_buf_text(out, "{");
+			wr_buf_bytes(out, blob->text + head, blob->size - head);
 		} else {
-			wr_text_add(out, blob->text, blob->size);
+			wr_buf_bytes(out, blob->text, blob->size);
 		}
 		return;
 	}
@@ -116,40 +115,40 @@ void wr_form_item(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind ki
 /* ---- lists ---- */
 
 void wr_form_begin(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind, uint64_t rv,
-		   const char *token, size_t remaining, struct wr_text *out)
+		   const char *token, size_t remaining, struct wr_buf *out)
 {
 	char api[WR_RESOURCE_TEXT];
 	const struct wr_resource *r = &wr_resources[kind];
 	if (f->as == WR_FORM_OBJECT)
-		wr_text_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\"", r->kind,
-			       wr_resource_api(r, api));
+		wr_buf_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\"", r->kind,
+			      wr_resource_api(r, api));
 	else
-		wr_text_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\"",
-			       f->as == WR_FORM_TABLE ? "Table" : "PartialObjectMetadataList",
-			       f->api);
-	wr_text_printf(out, ",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"", rv);
+		wr_buf_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\"",
+			      f->as == WR_FORM_TABLE ? "Table" : "PartialObjectMetadataList",
+			      f->api);
+	wr_buf_printf(out, ",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"", rv);
 	if (token)
-		wr_text_printf(out, ",\"continue\":\"%s\"", token);
+		wr_buf_printf(out, ",\"continue\":\"%s\"", token);
 	if (token && remaining)
-		wr_text_printf(out, ",\"remainingItemCount\":%zu", remaining);
-	wr_text_put(out, "}");
+		wr_buf_printf(out, ",\"remainingItemCount\":%zu", remaining);
+	wr_buf_text(out, "}");
 	if (f->as == WR_FORM_TABLE) {
-		wr_text_put(out, ",\"columnDefinitions\":");
-		wr_text_value(out, wr_columns_heads(t, kind));
+		wr_buf_text(out, ",\"columnDefinitions\":");
+		wr_answer_value(out, wr_columns_heads(t, kind));
 	}
-	wr_text_put(out, f->as == WR_FORM_TABLE ? ",\"rows\":[" : ",\"items\":[");
+	wr_buf_text(out, f->as == WR_FORM_TABLE ? ",\"rows\":[" : ",\"items\":[");
 }
 
-void wr_form_end(struct wr_text *out)
+void wr_form_end(struct wr_buf *out)
 {
-	wr_text_put(out, "]}\n");
+	wr_buf_text(out, "]}\n");
 }
 
 void wr_form_object(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind,
-		    const struct wr_blob *blob, struct wr_text *out)
+		    const struct wr_blob *blob, struct wr_buf *out)
 {
 	if (f->as == WR_FORM_OBJECT) {
-		wr_text_add(out, blob->text, blob->size);
+		wr_buf_bytes(out, blob->text, blob->size);
 		return;
 	}
 	if (f->as == WR_FORM_METADATA) {
@@ -158,5 +157,5 @@ void wr_form_object(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind 
 	}
 	wr_form_begin(t, f, kind, blob->rv, NULL, 0, out);
 	wr_form_item(t, f, kind, blob, true, out);
-	wr_text_put(out, "]}");
+	wr_buf_text(out, "]}");
 }

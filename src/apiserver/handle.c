@@ -187,7 +187,7 @@ void wr_handle(struct wr_server *s, const struct wr_request *q, struct wr_reply 
 	c.t.arena = wr_arena_new();
 	if (c.t.arena)
 		dispatch(&c);
-	if (!c.t.arena || c.t.nomem || !c.answered || out->text.broken) {
+	if (!c.t.arena || c.t.nomem || !c.answered || out->text.failed) {
 		static const char text[] =
 			"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
 			"\"status\":\"Failure\",\"message\":\"out of memory\","

@@ -30,12 +30,12 @@ struct wr_exchange {
 	struct wr_http *h;
 	struct MHD_Connection *connection;
 	char *uri;
-	struct wr_text body;
+	struct wr_buf body;
 	bool begun, unknown, too_large, delayed, asleep, gone, cut;
 	int64_t due_ms; /* when to wake although nothing happens */
 	/* of a watch */
 	struct wr_watch *watch;
-	struct wr_text out;
+	struct wr_buf out;
 	size_t sent;
 	int64_t cut_at;                 /* seconds; 0: never */
 	struct wr_exchange *next, **at; /* among the sleeping */
@@ -126,10 +126,10 @@ static enum MHD_Result send_response(struct wr_exchange *x, struct MHD_Response 
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache, private");
 	if (r->code == 429)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-	for (size_t at = 0; r->warnings.bytes && at < r->warnings.n;
-	     at += strlen(r->warnings.bytes + at) + 1)
+	for (size_t at = 0; r->warnings.data && at < r->warnings.n;
+	     at += strlen(r->warnings.data + at) + 1)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_WARNING,
-					      r->warnings.bytes + at);
+					      r->warnings.data + at);
 	enum MHD_Result rc = MHD_queue_response(x->connection, r->code, response);
 	MHD_destroy_response(response);
 	return rc;
@@ -138,10 +138,10 @@ static enum MHD_Result send_response(struct wr_exchange *x, struct MHD_Response 
 static enum MHD_Result send_reply(struct wr_exchange *x, struct wr_reply *r)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
-		r->text.n, r->text.bytes ? r->text.bytes : (void *)(uintptr_t) "",
-		r->text.bytes ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+		r->text.n, r->text.data ? r->text.data : (void *)(uintptr_t) "",
+		r->text.data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	if (response)
-		r->text = (struct wr_text){0}; /* it is the response's now */
+		r->text = (struct wr_buf){0}; /* it is the response's now */
 	return send_response(x, response, r);
 }
 
@@ -156,7 +156,7 @@ static ssize_t read_watch(void *arg, uint64_t pos, char *buf, size_t max)
 	if (x->sent == x->out.n) {
 		x->out.n = x->sent = 0;
 		bool ended = wr_watch_pull(x->watch, now, &x->out);
-		if (x->out.broken)
+		if (x->out.failed)
 			return MHD_CONTENT_READER_END_WITH_ERROR;
 		if (ended && !x->out.n)
 			return MHD_CONTENT_READER_END_OF_STREAM;
@@ -169,7 +169,7 @@ static ssize_t read_watch(void *arg, uint64_t pos, char *buf, size_t max)
 		return 0;
 	}
 	size_t n = x->out.n - x->sent < max ? x->out.n - x->sent : max;
-	memcpy(buf, x->out.bytes + x->sent, n);
+	memcpy(buf, x->out.data + x->sent, n);
 	x->sent += n;
 	return (ssize_t)n;
 }
@@ -193,11 +193,11 @@ static bool every(uint32_t n, uint64_t count)
 static enum MHD_Result send_fault(struct wr_exchange *x, unsigned code, const char *reason)
 {
 	struct wr_reply r = {.code = code};
-	wr_text_printf(&r.text,
-		       "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
-		       "\"status\":\"Failure\",\"message\":\"on purpose\",\"reason\":\"%s\","
-		       "\"code\":%u}\n",
-		       reason, code);
+	wr_buf_printf(&r.text,
+		      "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
+		      "\"status\":\"Failure\",\"message\":\"on purpose\",\"reason\":\"%s\","
+		      "\"code\":%u}\n",
+		      reason, code);
 	enum MHD_Result rc = send_reply(x, &r);
 	wr_reply_free(&r);
 	return rc;
@@ -219,7 +219,7 @@ static enum MHD_Result answer(struct wr_exchange *x, const char *method)
 		.content_type = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND,
 							    "Content-Type"),
 		.agent = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "User-Agent"),
-		.body = x->body.bytes ? x->body.bytes : "",
+		.body = x->body.data ? x->body.data : "",
 		.size = x->body.n,
 		.unknown = x->unknown,
 	};
@@ -273,9 +273,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	if (*size) {
 		x->too_large |= x->body.n + *size > WR_BODY_MAX;
 		if (!x->too_large && !x->unknown) /* a stranger's body is not kept */
-			wr_text_add(&x->body, data, *size);
+			wr_buf_bytes(&x->body, data, *size);
 		*size = 0;
-		return x->body.broken ? MHD_NO : MHD_YES;
+		return x->body.failed ? MHD_NO : MHD_YES;
 	}
 	if (h->misbehave.delay_ms && !x->delayed) {
 		x->delayed = true;
@@ -300,8 +300,8 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
 			x->next->at = x->at;
 	}
 	wr_watch_free(x->watch);
-	wr_text_free(&x->body);
-	wr_text_free(&x->out);
+	wr_buf_free(&x->body);
+	wr_buf_free(&x->out);
 	free(x->uri);
 	free(x);
 	*state = NULL;

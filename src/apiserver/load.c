@@ -45,7 +45,7 @@ static void load_object(struct wr_server *s, const struct wr_value *object,
 		wr_write_new_loaded(&c, o);
 	if (reply.code >= 400)
 		wr_diag_add(diags, WR_ERROR, object->mark, NULL, NULL, "%s %s was refused: %s",
-			    kind, c.name, reply.text.bytes ? reply.text.bytes : "");
+			    kind, c.name, reply.text.data ? reply.text.data : "");
 	wr_reply_free(&reply);
 }
 

@@ -183,14 +183,14 @@ static void prune(struct wr_call *c, struct wr_value *v, const char *path)
 static int judge_strict(struct wr_call *c, struct wr_value *o, const struct wr_diags *diags,
 			enum wr_validation validation)
 {
-	struct wr_text all = {0};
+	struct wr_buf all = {0};
 	size_t n = 0;
 	for (size_t i = 0; i < wr_diags_count(diags); i++) {
 		const struct wr_diag *d = wr_diags_at(diags, i);
 		if (d->severity != WR_ERROR || !is_strict(d))
 			continue;
 		const char *text = strict_text(c, d);
-		wr_text_printf(&all, "%s%s", n++ ? ", " : "", text);
+		wr_buf_printf(&all, "%s%s", n++ ? ", " : "", text);
 		if (validation == WR_VALIDATION_WARN)
 			wr_warn(c, "%s", text);
 		if (*d->message == 'u' && d->path && validation != WR_VALIDATION_STRICT)
@@ -201,8 +201,8 @@ static int judge_strict(struct wr_call *c, struct wr_value *o, const struct wr_d
 		rc = wr_refuse(c, WR_BAD_REQUEST,
 			       "%s in version \"%s\" cannot be handled as a %s: strict decoding "
 			       "error: %s",
-			       c->r->kind, c->r->version, c->r->kind, all.bytes ? all.bytes : "");
-	wr_text_free(&all);
+			       c->r->kind, c->r->version, c->r->kind, all.data ? all.data : "");
+	wr_buf_free(&all);
 	return rc;
 }
 
@@ -240,23 +240,23 @@ static struct wr_value *cause(struct wr_call *c, const struct wr_diag *d)
 /* All field errors at once: "[a, b]" when there are several. */
 static int refuse_invalid(struct wr_call *c, const struct wr_value *o, const struct wr_diags *diags)
 {
-	struct wr_text all = {0};
+	struct wr_buf all = {0};
 	struct wr_value *causes = wr_tree_list(&c->t);
 	const char *name = wr_tree_text(o, "metadata.name");
 	for (size_t i = 0; i < wr_diags_count(diags); i++) {
 		const struct wr_diag *d = wr_diags_at(diags, i);
 		if (d->severity != WR_ERROR)
 			continue;
-		wr_text_printf(&all, "%s%s: %s", all.n ? ", " : "", d->path ? d->path : "<nil>",
-			       d->message);
+		wr_buf_printf(&all, "%s%s: %s", all.n ? ", " : "", d->path ? d->path : "<nil>",
+			      d->message);
 		wr_tree_push(&c->t, causes, cause(c, d));
 	}
 	bool many = causes && causes->n > 1;
-	c->t.nomem |= all.broken;
+	c->t.nomem |= all.failed;
 	wr_refuse_with(c, WR_INVALID, name ? name : "", causes, "%s%s%s \"%s\" is invalid: %s%s%s",
 		       c->r->kind, *c->r->group ? "." : "", c->r->group, name ? name : "",
-		       many ? "[" : "", all.bytes ? all.bytes : "", many ? "]" : "");
-	wr_text_free(&all);
+		       many ? "[" : "", all.data ? all.data : "", many ? "]" : "");
+	wr_buf_free(&all);
 	return -1;
 }
 
@@ -408,25 +408,25 @@ int wr_object_admit(struct wr_call *c, struct wr_value *o, enum wr_validation va
 
 /* ---- what is stored ---- */
 
-void wr_object_text(struct wr_call *c, struct wr_value *o, uint64_t rv, struct wr_text *out)
+void wr_object_text(struct wr_call *c, struct wr_value *o, uint64_t rv, struct wr_buf *out)
 {
 	char api[WR_RESOURCE_TEXT];
 	struct wr_value *meta = wr_tree_want_map(&c->t, o, "metadata");
 	if (rv)
 		wr_tree_set(&c->t, meta, "resourceVersion", wr_tree_printf(&c->t, "%" PRIu64, rv));
-	wr_text_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":", c->r->kind,
-		       wr_resource_api(c->r, api));
-	wr_text_value(out, meta);
+	wr_buf_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":", c->r->kind,
+		      wr_resource_api(c->r, api));
+	wr_answer_value(out, meta);
 	for (size_t i = 0; i < o->n; i++) {
 		const char *key = o->fields[i].key;
 		if (!strcmp(key, "kind") || !strcmp(key, "apiVersion") || !strcmp(key, "metadata"))
 			continue;
-		wr_text_put(out, ",");
-		wr_text_string(out, key);
-		wr_text_put(out, ":");
-		wr_text_value(out, o->fields[i].value);
+		wr_buf_text(out, ",");
+		wr_answer_string(out, key);
+		wr_buf_text(out, ":");
+		wr_answer_value(out, o->fields[i].value);
 	}
-	wr_text_put(out, "}");
+	wr_buf_text(out, "}");
 }
 
 const char *wr_object_now(struct wr_call *c)

@@ -28,7 +28,7 @@ int wr_object_admit(struct wr_call *c, struct wr_value *o, enum wr_validation va
 void wr_object_default(struct wr_call *c, struct wr_value *o);
 
 /* The stored text: kind, apiVersion, metadata and then the rest, with a version. */
-void wr_object_text(struct wr_call *c, struct wr_value *o, uint64_t rv, struct wr_text *out);
+void wr_object_text(struct wr_call *c, struct wr_value *o, uint64_t rv, struct wr_buf *out);
 
 /* "2026-11-21T00:12:02Z"; and what it will be in some seconds */
 const char *wr_object_now(struct wr_call *c);

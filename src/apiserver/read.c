@@ -201,7 +201,7 @@ static void answer_list(struct wr_call *c, struct list *l, struct wr_listing *al
 {
 	struct wr_tree scratch = {.arena = wr_arena_new()};
 	uint64_t rv = l->rv ? l->rv : c->s->store.rv;
-	struct wr_text *out = &c->out->text;
+	struct wr_buf *out = &c->out->text;
 	c->t.nomem |= !scratch.arena;
 	if (!scratch.arena)
 		return;

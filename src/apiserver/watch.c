@@ -48,35 +48,35 @@ void wr_watch_free(struct wr_watch *w)
 /* ---- events ---- */
 
 static void put_event(struct wr_watch *w, const char *type, const struct wr_blob *blob,
-		      struct wr_text *out)
+		      struct wr_buf *out)
 {
 	struct wr_tree t = {.arena = w->scratch};
-	wr_text_printf(out, "{\"type\":\"%s\",\"object\":", type);
+	wr_buf_printf(out, "{\"type\":\"%s\",\"object\":", type);
 	wr_form_object(&t, &w->form, w->kind, blob, out);
-	wr_text_put(out, "}\n");
-	out->broken |= t.nomem;
+	wr_buf_text(out, "}\n");
+	out->failed |= t.nomem;
 }
 
 /* An object that the filter does not take any more: as it was, with the version of the change. */
-static void put_gone(struct wr_watch *w, const struct wr_past *p, struct wr_text *out)
+static void put_gone(struct wr_watch *w, const struct wr_past *p, struct wr_buf *out)
 {
 	struct wr_tree t = {.arena = w->scratch};
 	struct wr_value *v = NULL;
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	if (wr_json_parse(w->scratch, p->before->text, p->before->size, (struct wr_mark){0}, &v,
 			  NULL) == 0)
 		wr_tree_set(&t, wr_value_get(v, "metadata"), "resourceVersion",
 			    wr_tree_printf(&t, "%" PRIu64, p->rv));
-	wr_text_value(&text, v);
+	wr_answer_value(&text, v);
 	struct wr_blob *blob = malloc(sizeof(*blob) + text.n + 1);
-	out->broken |= !blob || !v || text.broken || t.nomem;
-	if (!out->broken) {
+	out->failed |= !blob || !v || text.failed || t.nomem;
+	if (!out->failed) {
 		*blob = (struct wr_blob){.refs = 1, .size = (uint32_t)text.n, .rv = p->rv};
-		memcpy(blob->text, text.bytes, text.n + 1);
+		memcpy(blob->text, text.data, text.n + 1);
 		put_event(w, "DELETED", blob, out);
 	}
 	free(blob);
-	wr_text_free(&text);
+	wr_buf_free(&text);
 }
 
 static bool matches(struct wr_watch *w, const struct wr_blob *blob)
@@ -91,7 +91,7 @@ static bool matches(struct wr_watch *w, const struct wr_blob *blob)
 	       wr_filter_matches(&w->filter, v);
 }
 
-static void put_change(struct wr_watch *w, const struct wr_past *p, struct wr_text *out)
+static void put_change(struct wr_watch *w, const struct wr_past *p, struct wr_buf *out)
 {
 	if (p->kind != w->kind || strncmp(p->key, w->prefix, strlen(w->prefix)) != 0)
 		return;
@@ -105,34 +105,34 @@ static void put_change(struct wr_watch *w, const struct wr_past *p, struct wr_te
 	wr_arena_reset(w->scratch);
 }
 
-static void put_bookmark(struct wr_watch *w, bool end, struct wr_text *out)
+static void put_bookmark(struct wr_watch *w, bool end, struct wr_buf *out)
 {
 	char api[WR_RESOURCE_TEXT];
 	const struct wr_resource *r = &wr_resources[w->kind];
-	wr_text_printf(out,
-		       "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\","
-		       "\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"%s}}}\n",
-		       r->kind, wr_resource_api(r, api), w->rv,
-		       end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+	wr_buf_printf(out,
+		      "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\","
+		      "\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"%s}}}\n",
+		      r->kind, wr_resource_api(r, api), w->rv,
+		      end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
 }
 
-static void put_expired(struct wr_watch *w, struct wr_text *out)
+static void put_expired(struct wr_watch *w, struct wr_buf *out)
 {
-	wr_text_printf(out,
-		       "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\","
-		       "\"metadata\":{},\"status\":\"Failure\",\"message\":"
-		       "\"too old resource version: %" PRIu64 " (%" PRIu64 ")\","
-		       "\"reason\":\"Expired\",\"code\":410}}\n",
-		       w->rv, w->store->compacted + 1);
+	wr_buf_printf(out,
+		      "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\","
+		      "\"metadata\":{},\"status\":\"Failure\",\"message\":"
+		      "\"too old resource version: %" PRIu64 " (%" PRIu64 ")\","
+		      "\"reason\":\"Expired\",\"code\":410}}\n",
+		      w->rv, w->store->compacted + 1);
 	w->ended = true;
 }
 
-static void put_initial(struct wr_watch *w, struct wr_text *out)
+static void put_initial(struct wr_watch *w, struct wr_buf *out)
 {
 	struct wr_listing all = {0};
 	if (wr_store_list(w->store, w->kind, w->prefix, "", 0, &all) < 0)
-		out->broken = true;
-	for (size_t i = 0; i < all.n && !out->broken; i++) {
+		out->failed = true;
+	for (size_t i = 0; i < all.n && !out->failed; i++) {
 		if (matches(w, all.items[i].blob))
 			put_event(w, "ADDED", all.items[i].blob, out);
 		wr_arena_reset(w->scratch);
@@ -144,7 +144,7 @@ static void put_initial(struct wr_watch *w, struct wr_text *out)
 		put_bookmark(w, true, out);
 }
 
-bool wr_watch_pull(struct wr_watch *w, int64_t now, struct wr_text *out)
+bool wr_watch_pull(struct wr_watch *w, int64_t now, struct wr_buf *out)
 {
 	if (w->ended)
 		return true;
@@ -165,7 +165,7 @@ bool wr_watch_pull(struct wr_watch *w, int64_t now, struct wr_text *out)
 		put_bookmark(w, false, out);
 		w->next_bookmark = now + BOOKMARK_SECONDS;
 	}
-	w->ended = now >= w->deadline || out->broken;
+	w->ended = now >= w->deadline || out->failed;
 	return w->ended && out->n == start;
 }
 

@@ -17,5 +17,5 @@ void wr_watch_free(struct wr_watch *w); /* takes NULL */
  * Appends what is to be sent by now (seconds, monotonic); true: the stream has
  * ended. wr_watch_due(): when to ask again though nothing changes.
  */
-bool wr_watch_pull(struct wr_watch *w, int64_t now, struct wr_text *out);
+bool wr_watch_pull(struct wr_watch *w, int64_t now, struct wr_buf *out);
 int64_t wr_watch_due(const struct wr_watch *w);

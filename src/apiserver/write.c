@@ -25,15 +25,15 @@ int wr_refuse_store(struct wr_call *c, int rc)
 /* Puts the text into the store, unless this is a dry run, and answers with it. */
 static int commit(struct wr_call *c, struct wr_value *o, const char *key, unsigned code)
 {
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	int rc = 0;
 	wr_object_text(c, o, wr_write_dry(c) ? 0 : c->s->store.rv + 1, &text);
-	if (text.broken || c->t.nomem)
+	if (text.failed || c->t.nomem)
 		rc = -ENOMEM;
 	else if (text.n > OBJECT_MAX)
 		rc = -EFBIG;
 	if (!rc && !wr_write_dry(c))
-		rc = wr_store_put(&c->s->store, c->kind, key, text.bytes, text.n);
+		rc = wr_store_put(&c->s->store, c->kind, key, text.data, text.n);
 	if (rc == -EFBIG)
 		wr_refuse(c, WR_TOO_LARGE, "Request entity too large: limit is %u", OBJECT_MAX);
 	else if (rc)
@@ -41,8 +41,8 @@ static int commit(struct wr_call *c, struct wr_value *o, const char *key, unsign
 	else if (!strcmp(c->sub, "scale"))
 		wr_answer_scale(c, o);
 	else
-		wr_answer_text(c, code, text.bytes, text.n);
-	wr_text_free(&text);
+		wr_answer_text(c, code, text.data, text.n);
+	wr_buf_free(&text);
 	return rc ? -1 : 0;
 }
 
@@ -309,7 +309,7 @@ int wr_write_managed(struct wr_call *c, struct wr_value *o, struct wr_value *old
 static int mark(struct wr_call *c, enum wr_as_kind kind, const char *key, struct wr_value *o,
 		int64_t grace)
 {
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	struct wr_value *meta = wr_value_get(o, "metadata");
 	wr_tree_set_string(&c->t, meta, "deletionTimestamp", wr_object_later(c, grace));
 	wr_tree_set(&c->t, meta, "deletionGracePeriodSeconds", wr_tree_int(&c->t, grace));
@@ -320,21 +320,21 @@ static int mark(struct wr_call *c, enum wr_as_kind kind, const char *key, struct
 		wr_tree_set_string(&c->t, wr_tree_want_map(&c->t, o, "status"), "phase",
 				   "Terminating");
 	wr_object_text(c, o, c->s->store.rv + 1, &text);
-	int rc = text.broken || c->t.nomem
+	int rc = text.failed || c->t.nomem
 			 ? -ENOMEM
-			 : wr_store_put(&c->s->store, kind, key, text.bytes, text.n);
-	wr_text_free(&text);
+			 : wr_store_put(&c->s->store, kind, key, text.data, text.n);
+	wr_buf_free(&text);
 	return rc;
 }
 
 static int erase(struct wr_call *c, enum wr_as_kind kind, const char *key, struct wr_value *o)
 {
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	wr_object_text(c, o, c->s->store.rv + 1, &text);
-	int rc = text.broken || c->t.nomem
+	int rc = text.failed || c->t.nomem
 			 ? -ENOMEM
-			 : wr_store_delete(&c->s->store, kind, key, text.bytes, text.n);
-	wr_text_free(&text);
+			 : wr_store_delete(&c->s->store, kind, key, text.data, text.n);
+	wr_buf_free(&text);
 	return rc;
 }
 

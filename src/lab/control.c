@@ -57,14 +57,14 @@ static bool is_ready(const struct wr_value *pod)
 	return text_is(pod, "status.phase", "Running") && wr_tree_text(pod, "status.podIP");
 }
 
-static void put_owner(struct wr_text *t, const struct workload *w)
+static void put_owner(struct wr_buf *t, const struct workload *w)
 {
-	wr_text_printf(t, "\"ownerReferences\":[{\"apiVersion\":\"apps/v1\",\"kind\":\"%s\",",
-		       wr_kind_name(w->kind));
-	wr_text_printf(t,
-		       "\"name\":\"%s\",\"uid\":\"%s\",\"controller\":true,"
-		       "\"blockOwnerDeletion\":true}]",
-		       w->name, w->uid);
+	wr_buf_printf(t, "\"ownerReferences\":[{\"apiVersion\":\"apps/v1\",\"kind\":\"%s\",",
+		      wr_kind_name(w->kind));
+	wr_buf_printf(t,
+		      "\"name\":\"%s\",\"uid\":\"%s\",\"controller\":true,"
+		      "\"blockOwnerDeletion\":true}]",
+		      w->name, w->uid);
 }
 
 /* ---- pods ---- */
@@ -84,8 +84,8 @@ static struct wr_value *labels_with(struct wr_kubelet *k, const struct wr_value 
 static int make_pod(struct wr_kubelet *k, const struct workload *w, const char *name,
 		    const char *node)
 {
-	WR_CLEANUP(text)
-	struct wr_text t = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf t = {0};
 	const struct wr_value *template = wr_tree_at(w->o, "spec.template");
 	struct wr_value *spec = wr_tree_copy(&k->tree, wr_value_get(template, "spec"));
 	struct wr_value *notes = wr_tree_at(template, "metadata.annotations");
@@ -94,19 +94,19 @@ static int make_pod(struct wr_kubelet *k, const struct workload *w, const char *
 		return 0;
 	if (node)
 		wr_tree_set_string(&k->tree, spec, "nodeName", node);
-	wr_text_printf(&t, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"%s\":\"%s%s\",",
-		       set ? "name" : "generateName", name, set ? "" : "-");
+	wr_buf_printf(&t, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"%s\":\"%s%s\",",
+		      set ? "name" : "generateName", name, set ? "" : "-");
 	put_owner(&t, w);
-	wr_text_put(&t, ",\"labels\":");
-	wr_text_value(&t, labels_with(k, template,
-				      set ? "statefulset.kubernetes.io/pod-name" : NULL, name));
+	wr_buf_text(&t, ",\"labels\":");
+	wr_answer_value(&t, labels_with(k, template,
+					set ? "statefulset.kubernetes.io/pod-name" : NULL, name));
 	if (notes) {
-		wr_text_put(&t, ",\"annotations\":");
-		wr_text_value(&t, notes);
+		wr_buf_text(&t, ",\"annotations\":");
+		wr_answer_value(&t, notes);
 	}
-	wr_text_put(&t, "},\"spec\":");
-	wr_text_value(&t, spec);
-	wr_text_put(&t, "}");
+	wr_buf_text(&t, "},\"spec\":");
+	wr_answer_value(&t, spec);
+	wr_buf_text(&t, "}");
 	return wr_kubelet_post(k, wr_kubelet_path(k, WR_KIND_POD, w->ns, NULL, NULL), &t);
 }
 
@@ -181,14 +181,14 @@ static void one_a_node(struct wr_kubelet *k, const struct workload *w, uint32_t 
 static const char *template_hash(struct wr_kubelet *k, const struct wr_value *template)
 {
 	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
-	WR_CLEANUP(text)
-	struct wr_text t = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf t = {0};
 	char hash[11] = "";
 	uint64_t h = 14695981039346656037u;
 	if (template)
-		wr_text_value(&t, template);
+		wr_answer_value(&t, template);
 	for (size_t i = 0; i < t.n; i++)
-		h = (h ^ (unsigned char)t.bytes[i]) * 1099511628211u;
+		h = (h ^ (unsigned char)t.data[i]) * 1099511628211u;
 	for (size_t i = 0; i < 10; i++, h /= 27)
 		hash[i] = letters[h % 27];
 	return wr_arena_strdup(k->tree.arena, hash);
@@ -198,36 +198,36 @@ static int make_replicaset(struct wr_kubelet *k, const struct workload *w, const
 			   const char *hash)
 {
 	static const char key[] = "pod-template-hash";
-	WR_CLEANUP(text)
-	struct wr_text t = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf t = {0};
 	struct wr_value *template = wr_tree_copy(&k->tree, wr_tree_at(w->o, "spec.template"));
 	struct wr_value *selector = wr_tree_copy(&k->tree, wr_tree_at(w->o, "spec.selector"));
 	struct wr_value *labels = labels_with(k, template, key, hash);
 	wr_tree_set(&k->tree, wr_tree_want_map(&k->tree, template, "metadata"), "labels", labels);
 	wr_tree_set_string(&k->tree, wr_tree_want_map(&k->tree, selector, "matchLabels"), key,
 			   hash);
-	wr_text_printf(&t,
-		       "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"metadata\":{"
-		       "\"name\":\"%s\",",
-		       name);
+	wr_buf_printf(&t,
+		      "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"metadata\":{"
+		      "\"name\":\"%s\",",
+		      name);
 	put_owner(&t, w);
-	wr_text_put(&t, ",\"labels\":");
-	wr_text_value(&t, labels);
-	wr_text_printf(&t, "},\"spec\":{\"replicas\":%u,\"selector\":", w->wanted);
-	wr_text_value(&t, selector ? selector : wr_tree_map(&k->tree));
-	wr_text_put(&t, ",\"template\":");
-	wr_text_value(&t, template);
-	wr_text_put(&t, "}}");
+	wr_buf_text(&t, ",\"labels\":");
+	wr_answer_value(&t, labels);
+	wr_buf_printf(&t, "},\"spec\":{\"replicas\":%u,\"selector\":", w->wanted);
+	wr_answer_value(&t, selector ? selector : wr_tree_map(&k->tree));
+	wr_buf_text(&t, ",\"template\":");
+	wr_answer_value(&t, template);
+	wr_buf_text(&t, "}}");
 	return wr_kubelet_post(k, wr_kubelet_path(k, WR_KIND_REPLICASET, w->ns, NULL, NULL), &t);
 }
 
 static void scale(struct wr_kubelet *k, const struct wr_value *set, uint32_t wanted)
 {
-	WR_CLEANUP(text)
-	struct wr_text t = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf t = {0};
 	if (wr_tree_number(set, "spec.replicas", 1) == wanted)
 		return;
-	wr_text_printf(&t, "{\"spec\":{\"replicas\":%u}}", wanted);
+	wr_buf_printf(&t, "{\"spec\":{\"replicas\":%u}}", wanted);
 	(void)wr_kubelet_patch(k,
 			       wr_kubelet_path(k, WR_KIND_REPLICASET,
 					       wr_meta_text(set, "namespace"),
@@ -341,30 +341,30 @@ static struct progress progress_of(const struct wr_kubelet *k, const struct work
 	return p;
 }
 
-static void put_status(struct wr_text *t, const struct workload *w, struct progress p)
+static void put_status(struct wr_buf *t, const struct workload *w, struct progress p)
 {
 	bool daemon = w->kind == WR_KIND_DAEMONSET;
-	wr_text_printf(t, "{\"status\":{\"observedGeneration\":%lld,",
-		       (long long)wr_tree_number(w->o, "metadata.generation", 1));
+	wr_buf_printf(t, "{\"status\":{\"observedGeneration\":%lld,",
+		      (long long)wr_tree_number(w->o, "metadata.generation", 1));
 	if (daemon) {
-		wr_text_printf(t,
-			       "\"desiredNumberScheduled\":%u,\"currentNumberScheduled\":%u,"
-			       "\"numberMisscheduled\":0,\"updatedNumberScheduled\":%u,"
-			       "\"numberReady\":%u,\"numberAvailable\":%u",
-			       p.have, p.have, p.have, p.ready, p.ready);
+		wr_buf_printf(t,
+			      "\"desiredNumberScheduled\":%u,\"currentNumberScheduled\":%u,"
+			      "\"numberMisscheduled\":0,\"updatedNumberScheduled\":%u,"
+			      "\"numberReady\":%u,\"numberAvailable\":%u",
+			      p.have, p.have, p.have, p.ready, p.ready);
 	} else {
-		wr_text_printf(t, "\"replicas\":%u,\"readyReplicas\":%u,\"availableReplicas\":%u",
-			       p.have, p.ready, p.ready);
+		wr_buf_printf(t, "\"replicas\":%u,\"readyReplicas\":%u,\"availableReplicas\":%u",
+			      p.have, p.ready, p.ready);
 		if (w->kind != WR_KIND_REPLICASET)
-			wr_text_printf(t, ",\"updatedReplicas\":%u", p.have);
+			wr_buf_printf(t, ",\"updatedReplicas\":%u", p.have);
 		if (w->kind == WR_KIND_DEPLOYMENT)
-			wr_text_printf(t,
-				       ",\"conditions\":[{\"type\":\"Available\",\"status\":\"%s\","
-				       "\"reason\":\"MinimumReplicas%s\"}]",
-				       p.ready >= w->wanted ? "True" : "False",
-				       p.ready >= w->wanted ? "Available" : "Unavailable");
+			wr_buf_printf(t,
+				      ",\"conditions\":[{\"type\":\"Available\",\"status\":\"%s\","
+				      "\"reason\":\"MinimumReplicas%s\"}]",
+				      p.ready >= w->wanted ? "True" : "False",
+				      p.ready >= w->wanted ? "Available" : "Unavailable");
 	}
-	wr_text_put(t, "}}");
+	wr_buf_text(t, "}}");
 }
 
 int wr_kubelet_workload_status(struct wr_kubelet *k)
@@ -374,13 +374,13 @@ int wr_kubelet_workload_status(struct wr_kubelet *k)
 		for (size_t n = 0; n < l->n; n++) {
 			struct workload w = workload_of(workloads[i], l->items[n]);
 			const char *path = wr_kubelet_path(k, w.kind, w.ns, w.name, "status");
-			WR_CLEANUP(text)
-			struct wr_text t = {0};
+			WR_CLEANUP(buf)
+			struct wr_buf t = {0};
 			uint64_t hash, old;
 			put_status(&t, &w, progress_of(k, &w));
-			if (t.broken || !path)
+			if (t.failed || !path)
 				return -ENOMEM;
-			hash = wr_hash(t.bytes, t.n) ^ wr_hash(w.uid, strlen(w.uid));
+			hash = wr_hash(t.data, t.n) ^ wr_hash(w.uid, strlen(w.uid));
 			if (wr_map_get(k->sent, path, strlen(path), &old) && old == hash)
 				continue;
 			int rc = wr_kubelet_patch(k, path, &t);

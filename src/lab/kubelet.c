@@ -30,59 +30,59 @@ static int64_t now_ms(void)
 
 /* ---- statuses of pods ---- */
 
-static void put_time(struct wr_text *t)
+static void put_time(struct wr_buf *t)
 {
 	char text[32];
 	time_t now = time(NULL);
 	struct tm tm;
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	wr_text_printf(t, "\"%s\"", text);
+	wr_buf_printf(t, "\"%s\"", text);
 }
 
-static void put_conditions(struct wr_text *t)
+static void put_conditions(struct wr_buf *t)
 {
 	static const char *const types[] = {"PodReadyToStartContainers", "Initialized", "Ready",
 					    "ContainersReady", "PodScheduled"};
-	wr_text_put(t, "\"conditions\":[");
+	wr_buf_text(t, "\"conditions\":[");
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		wr_text_printf(t,
-			       "%s{\"type\":\"%s\",\"status\":\"True\",\"lastProbeTime\":null,"
-			       "\"lastTransitionTime\":",
-			       i ? "," : "", types[i]);
+		wr_buf_printf(t,
+			      "%s{\"type\":\"%s\",\"status\":\"True\",\"lastProbeTime\":null,"
+			      "\"lastTransitionTime\":",
+			      i ? "," : "", types[i]);
 		put_time(t);
-		wr_text_put(t, "}");
+		wr_buf_text(t, "}");
 	}
-	wr_text_put(t, "]");
+	wr_buf_text(t, "]");
 }
 
-static void put_containers(struct wr_text *t, const struct wr_value *pod)
+static void put_containers(struct wr_buf *t, const struct wr_value *pod)
 {
 	const struct wr_value *list = wr_tree_at(pod, "spec.containers");
-	wr_text_put(t, ",\"containerStatuses\":[");
+	wr_buf_text(t, ",\"containerStatuses\":[");
 	for (size_t i = 0; list && list->type == WR_LIST && i < list->n; i++) {
 		const char *name = wr_tree_text(list->items[i], "name"),
 			   *image = wr_tree_text(list->items[i], "image");
-		wr_text_put(t, i ? ",{\"name\":" : "{\"name\":");
-		wr_text_string(t, name ? name : "");
-		wr_text_put(t, ",\"image\":");
-		wr_text_string(t, image ? image : "");
-		wr_text_printf(t,
-			       ",\"imageID\":\"weir://lab\",\"containerID\":\"weir://%.64s/%.64s\","
-			       "\"ready\":true,\"started\":true,\"restartCount\":0,"
-			       "\"lastState\":{},\"state\":{\"running\":{\"startedAt\":",
-			       wr_meta_text(pod, "uid"), name ? name : "");
+		wr_buf_text(t, i ? ",{\"name\":" : "{\"name\":");
+		wr_answer_string(t, name ? name : "");
+		wr_buf_text(t, ",\"image\":");
+		wr_answer_string(t, image ? image : "");
+		wr_buf_printf(t,
+			      ",\"imageID\":\"weir://lab\",\"containerID\":\"weir://%.64s/%.64s\","
+			      "\"ready\":true,\"started\":true,\"restartCount\":0,"
+			      "\"lastState\":{},\"state\":{\"running\":{\"startedAt\":",
+			      wr_meta_text(pod, "uid"), name ? name : "");
 		put_time(t);
-		wr_text_put(t, "}}}");
+		wr_buf_text(t, "}}}");
 	}
-	wr_text_put(t, "]");
+	wr_buf_text(t, "]");
 }
 
-static void put_addresses(struct wr_text *t, const char *one, const char *many, const char *ip4,
+static void put_addresses(struct wr_buf *t, const char *one, const char *many, const char *ip4,
 			  const char *ip6)
 {
-	wr_text_printf(t, ",\"%s\":\"%s\",\"%s\":[{\"ip\":\"%s\"},{\"ip\":\"%s\"}]", one, ip4, many,
-		       ip4, ip6);
+	wr_buf_printf(t, ",\"%s\":\"%s\",\"%s\":[{\"ip\":\"%s\"},{\"ip\":\"%s\"}]", one, ip4, many,
+		      ip4, ip6);
 }
 
 static bool is_running(const struct wr_value *pod, const char *ip)
@@ -97,14 +97,14 @@ static bool is_running(const struct wr_value *pod, const char *ip)
 static int bind_pod(struct wr_kubelet *k, const struct wr_value *pod, uint32_t node)
 {
 	const char *has = wr_tree_text(pod, "spec.nodeName");
-	WR_CLEANUP(text)
-	struct wr_text t = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf t = {0};
 	if (has && *has)
 		return 200;
-	wr_text_printf(&t,
-		       "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"%s\"},"
-		       "\"target\":{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"name\":\"node-%u\"}}",
-		       wr_meta_text(pod, "name"), node + 1);
+	wr_buf_printf(&t,
+		      "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"%s\"},"
+		      "\"target\":{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"name\":\"node-%u\"}}",
+		      wr_meta_text(pod, "name"), node + 1);
 	return wr_kubelet_post(k,
 			       wr_kubelet_path(k, WR_KIND_POD, wr_meta_text(pod, "namespace"),
 					       wr_meta_text(pod, "name"), "binding"),
@@ -120,19 +120,19 @@ static int pod_status(struct wr_kubelet *k, const struct wr_value *pod,
 	wr_ip_format(p->host_network ? &h6 : &p->ip6, ip6);
 	if (is_running(pod, ip4))
 		return 200;
-	WR_CLEANUP(text)
-	struct wr_text t = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf t = {0};
 	int rc = bind_pod(k, pod, p->node);
 	if (rc < 0 || rc >= 300)
 		return rc;
-	wr_text_put(&t, "{\"status\":{\"phase\":\"Running\",");
+	wr_buf_text(&t, "{\"status\":{\"phase\":\"Running\",");
 	put_conditions(&t);
 	put_containers(&t, pod);
 	put_addresses(&t, "podIP", "podIPs", ip4, ip6);
 	put_addresses(&t, "hostIP", "hostIPs", wr_ip_format(&h4, host4), wr_ip_format(&h6, host6));
-	wr_text_put(&t, ",\"startTime\":");
+	wr_buf_text(&t, ",\"startTime\":");
 	put_time(&t);
-	wr_text_put(&t, "}}");
+	wr_buf_text(&t, "}}");
 	return wr_kubelet_patch(k,
 				wr_kubelet_path(k, WR_KIND_POD, wr_meta_text(pod, "namespace"),
 						wr_meta_text(pod, "name"), "status"),
@@ -159,14 +159,14 @@ static int all_pods(struct wr_kubelet *k, const struct wr_lab *lab)
 
 static int node_status(struct wr_kubelet *k, const struct wr_value *node)
 {
-	WR_CLEANUP(text)
-	struct wr_text t = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf t = {0};
 	if (wr_tree_at(node, "status.conditions"))
 		return 0;
-	wr_text_put(&t, "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
+	wr_buf_text(&t, "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
 			"\"reason\":\"KubeletReady\",\"lastTransitionTime\":");
 	put_time(&t);
-	wr_text_put(&t,
+	wr_buf_text(&t,
 		    "}],\"nodeInfo\":{\"kubeletVersion\":\"weir\",\"operatingSystem\":\"linux\","
 		    "\"osImage\":\"network namespace\",\"containerRuntimeVersion\":\"weir\"}}}");
 	return wr_kubelet_patch(
@@ -176,7 +176,7 @@ static int node_status(struct wr_kubelet *k, const struct wr_value *node)
 
 /* ---- endpoints ---- */
 
-static void put_endpoints(struct wr_text *t, const struct wr_lab *lab, const struct wr_service *s)
+static void put_endpoints(struct wr_buf *t, const struct wr_lab *lab, const struct wr_service *s)
 {
 	bool first = true;
 	for (size_t i = 0; i < s->n_pods; i++) {
@@ -187,16 +187,16 @@ static void put_endpoints(struct wr_text *t, const struct wr_lab *lab, const str
 		for (size_t n = 0; n < pod->n_ips; n++) {
 			if (pod->ips[n].family != WR_IPV4)
 				continue;
-			wr_text_printf(t,
-				       "%s{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true,"
-				       "\"serving\":true,\"terminating\":false},",
-				       first ? "" : ",", wr_ip_format(&pod->ips[n], ip));
+			wr_buf_printf(t,
+				      "%s{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true,"
+				      "\"serving\":true,\"terminating\":false},",
+				      first ? "" : ",", wr_ip_format(&pod->ips[n], ip));
 			if (p)
-				wr_text_printf(t, "\"nodeName\":\"node-%u\",", p->node + 1);
-			wr_text_printf(t,
-				       "\"targetRef\":{\"kind\":\"Pod\",\"namespace\":\"%s\","
-				       "\"name\":\"%s\"}}",
-				       pod->ns, pod->name);
+				wr_buf_printf(t, "\"nodeName\":\"node-%u\",", p->node + 1);
+			wr_buf_printf(t,
+				      "\"targetRef\":{\"kind\":\"Pod\",\"namespace\":\"%s\","
+				      "\"name\":\"%s\"}}",
+				      pod->ns, pod->name);
 			first = false;
 		}
 	}
@@ -217,39 +217,39 @@ static uint16_t target_port(const struct wr_lab *lab, const struct wr_service *s
 	return port->port;
 }
 
-static void put_slice(struct wr_text *t, const struct wr_lab *lab, const struct wr_service *s)
+static void put_slice(struct wr_buf *t, const struct wr_lab *lab, const struct wr_service *s)
 {
 	const struct wr_service_object *o = &s->object->service;
-	wr_text_printf(t,
-		       "{\"apiVersion\":\"discovery.k8s.io/v1\",\"kind\":\"EndpointSlice\","
-		       "\"metadata\":{\"name\":\"%s-lab\",\"labels\":{"
-		       "\"kubernetes.io/service-name\":\"%s\"}},\"addressType\":\"IPv4\","
-		       "\"endpoints\":[",
-		       s->name, s->name);
+	wr_buf_printf(t,
+		      "{\"apiVersion\":\"discovery.k8s.io/v1\",\"kind\":\"EndpointSlice\","
+		      "\"metadata\":{\"name\":\"%s-lab\",\"labels\":{"
+		      "\"kubernetes.io/service-name\":\"%s\"}},\"addressType\":\"IPv4\","
+		      "\"endpoints\":[",
+		      s->name, s->name);
 	put_endpoints(t, lab, s);
-	wr_text_put(t, "],\"ports\":[");
+	wr_buf_text(t, "],\"ports\":[");
 	for (size_t i = 0; i < o->n_ports; i++) {
-		wr_text_printf(t, "%s{\"name\":", i ? "," : "");
-		wr_text_string(t, o->ports[i].name ? o->ports[i].name : "");
-		wr_text_printf(t, ",\"protocol\":\"%s\",\"port\":%u}",
-			       wr_proto_name(o->ports[i].proto), target_port(lab, s, &o->ports[i]));
+		wr_buf_printf(t, "%s{\"name\":", i ? "," : "");
+		wr_answer_string(t, o->ports[i].name ? o->ports[i].name : "");
+		wr_buf_printf(t, ",\"protocol\":\"%s\",\"port\":%u}",
+			      wr_proto_name(o->ports[i].proto), target_port(lab, s, &o->ports[i]));
 	}
-	wr_text_put(t, "]}");
+	wr_buf_text(t, "]}");
 }
 
 #define SLICES "/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices"
 
 static int write_slice(struct wr_kubelet *k, const struct wr_lab *lab, const struct wr_service *s)
 {
-	WR_CLEANUP(text)
-	struct wr_text t = {0};
+	WR_CLEANUP(buf)
+	struct wr_buf t = {0};
 	uint64_t old;
 	put_slice(&t, lab, s);
 	const char *list = wr_arena_printf(k->tree.arena, SLICES, s->ns);
 	const char *path = wr_arena_printf(k->tree.arena, SLICES "/%s-lab", s->ns, s->name);
-	if (t.broken || !list || !path)
+	if (t.failed || !list || !path)
 		return -ENOMEM;
-	uint64_t hash = wr_hash(t.bytes, t.n);
+	uint64_t hash = wr_hash(t.data, t.n);
 	if (wr_map_get(k->sent, path, strlen(path), &old) && old == hash)
 		return 0;
 	int rc = wr_kubelet_patch(k, path, &t);

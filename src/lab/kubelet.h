@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What the files of weir lab kubelet share. */
-#include "apiserver/text.h"
+#include "apiserver/json_text.h"
 #include "apiserver/tree.h"
 #include "base/cleanup.h"
 #include "base/map.h"
@@ -45,8 +45,8 @@ void wr_kubelet_forget(struct wr_kubelet *k);
  * One request, and wait. The status, or a negative errno; k->error tells what
  * the server said to one that it refused. patch: a merge patch.
  */
-int wr_kubelet_post(struct wr_kubelet *k, const char *path, const struct wr_text *body);
-int wr_kubelet_patch(struct wr_kubelet *k, const char *path, const struct wr_text *body);
+int wr_kubelet_post(struct wr_kubelet *k, const char *path, const struct wr_buf *body);
+int wr_kubelet_patch(struct wr_kubelet *k, const char *path, const struct wr_buf *body);
 int wr_kubelet_delete(struct wr_kubelet *k, const char *path);
 
 /* "/api/v1/namespaces/NS/pods[/NAME][/SUB]", in the turn's arena. */

@@ -104,26 +104,26 @@ static int ask(struct wr_kubelet *k, const struct wr_kube_request *q, char **bod
 }
 
 static int send_body(struct wr_kubelet *k, const char *method, const char *path,
-		     const struct wr_text *body, const char *type)
+		     const struct wr_buf *body, const char *type)
 {
-	if (!path || (body && body->broken))
+	if (!path || (body && body->failed))
 		return -ENOMEM;
 	int rc = ask(k,
 		     &(struct wr_kube_request){.method = method,
 					       .path = path,
-					       .body = body ? body->bytes : NULL,
+					       .body = body ? body->data : NULL,
 					       .content_type = type},
 		     NULL);
 	k->changes += rc >= 200 && rc < 300;
 	return rc;
 }
 
-int wr_kubelet_post(struct wr_kubelet *k, const char *path, const struct wr_text *body)
+int wr_kubelet_post(struct wr_kubelet *k, const char *path, const struct wr_buf *body)
 {
 	return send_body(k, "POST", path, body, "application/json");
 }
 
-int wr_kubelet_patch(struct wr_kubelet *k, const char *path, const struct wr_text *body)
+int wr_kubelet_patch(struct wr_kubelet *k, const char *path, const struct wr_buf *body)
 {
 	return send_body(k, "PATCH", path, body, "application/merge-patch+json");
 }

@@ -23,14 +23,14 @@ static const enum wr_kind kinds[] = {
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-static bool is_readable(const struct wr_text *t)
+static bool is_readable(const struct wr_buf *t)
 {
 	struct wr_input *in = wr_input_new(NULL);
 	struct wr_arena *arena = wr_arena_new();
 	struct wr_diags *diags = wr_diags_new();
 	struct wr_objects objects = {0};
 	bool good = in && arena && diags &&
-		    wr_input_bytes(in, "item", 1, t->bytes, t->n, diags) == 0 &&
+		    wr_input_bytes(in, "item", 1, t->data, t->n, diags) == 0 &&
 		    wr_decode(in, arena, diags, &objects) == 0;
 	wr_diags_free(diags);
 	wr_arena_free(arena);
@@ -40,7 +40,7 @@ static bool is_readable(const struct wr_text *t)
 
 /* An item of a list, with the kind that the list has for all. */
 static void write_item(struct wr_kubelet *k, enum wr_kind kind, const struct wr_value *item,
-		       struct wr_text *t)
+		       struct wr_buf *t)
 {
 	/* "/api/v1/pods", "/apis/apps/v1/deployments" */
 	const char *path = wr_kube_kind_path(kind), *api = strchr(path + 1, '/') + 1;
@@ -49,43 +49,43 @@ static void write_item(struct wr_kubelet *k, enum wr_kind kind, const struct wr_
 	struct wr_value *o = wr_tree_copy(&k->tree, item);
 	wr_tree_set_string(&k->tree, o, "apiVersion", version);
 	wr_tree_set_string(&k->tree, o, "kind", wr_kind_name(kind));
-	wr_text_value(t, o);
+	wr_answer_value(t, o);
 }
 
-static void write_readable(struct wr_kubelet *k, enum wr_kind kind, struct wr_text *out)
+static void write_readable(struct wr_kubelet *k, enum wr_kind kind, struct wr_buf *out)
 {
 	const struct wr_listing_of *l = &k->lists[kind];
 	bool first = true;
-	wr_text_put(out, "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[");
+	wr_buf_text(out, "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[");
 	for (size_t i = 0; i < l->n; i++) {
-		WR_CLEANUP(text)
-		struct wr_text one = {0};
+		WR_CLEANUP(buf)
+		struct wr_buf one = {0};
 		write_item(k, kind, l->items[i], &one);
-		if (one.broken || !is_readable(&one))
+		if (one.failed || !is_readable(&one))
 			continue;
-		wr_text_put(out, first ? "" : ",");
-		wr_text_add(out, one.bytes, one.n);
+		wr_buf_text(out, first ? "" : ",");
+		wr_buf_bytes(out, one.data, one.n);
 		first = false;
 	}
-	wr_text_put(out, "]}");
+	wr_buf_text(out, "]}");
 }
 
 static int without_unreadable(struct wr_kubelet *k, struct wr_diags *diags, struct wr_lab **out)
 {
 	struct wr_lab_doc docs[N_KINDS];
-	struct wr_text texts[N_KINDS] = {0};
+	struct wr_buf texts[N_KINDS] = {0};
 	bool broken = false;
 	for (size_t i = 0; i < N_KINDS; i++) {
 		write_readable(k, kinds[i], &texts[i]);
-		broken |= texts[i].broken;
+		broken |= texts[i].failed;
 		docs[i] = (struct wr_lab_doc){.file = wr_kube_kind_path(kinds[i]),
-					      .text = texts[i].bytes,
+					      .text = texts[i].data,
 					      .size = texts[i].n};
 	}
 	int rc = broken || k->tree.nomem ? -ENOMEM
 					 : wr_lab_mirror(k->name, docs, N_KINDS, diags, out);
 	for (size_t i = 0; i < N_KINDS; i++)
-		wr_text_free(&texts[i]);
+		wr_buf_free(&texts[i]);
 	return rc;
 }
 

@@ -55,7 +55,7 @@ static void ask(struct wr_server *s, const char *method, const char *uri, const 
 		const char *body, size_t size)
 {
 	struct wr_reply r = {0};
-	struct wr_text stream = {0};
+	struct wr_buf stream = {0};
 	const struct wr_request q = {
 		.method = method,
 		.uri = uri,
@@ -70,7 +70,7 @@ static void ask(struct wr_server *s, const char *method, const char *uri, const 
 	if (r.watch)
 		(void)wr_watch_pull(r.watch, 0, &stream);
 	wr_watch_free(r.watch);
-	wr_text_free(&stream);
+	wr_buf_free(&stream);
 	wr_reply_free(&r);
 }
 

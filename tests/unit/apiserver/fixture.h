@@ -8,13 +8,13 @@
 
 #include <cmocka.h>
 
-#include "apiserver/text.h"
+#include "apiserver/json_text.h"
 #include "apiserver/tree.h"
 #include "input/input.h"
 
 struct fixture {
 	struct wr_tree t;
-	struct wr_text text;
+	struct wr_buf text;
 };
 
 static inline int setup(void **state)
@@ -29,7 +29,7 @@ static inline int teardown(void **state)
 {
 	struct fixture *f = *state;
 	wr_arena_free(f->t.arena);
-	wr_text_free(&f->text);
+	wr_buf_free(&f->text);
 	return 0;
 }
 
@@ -49,10 +49,10 @@ static inline struct wr_value *json(struct fixture *f, const char *text)
 
 static inline void same(struct fixture *f, const struct wr_value *got, const char *want)
 {
-	wr_text_free(&f->text);
-	wr_text_value(&f->text, got);
+	wr_buf_free(&f->text);
+	wr_answer_value(&f->text, got);
 	if (!wr_tree_equal(got, json(f, want)))
-		fail_msg("got %s, wanted %s", f->text.bytes, want);
+		fail_msg("got %s, wanted %s", f->text.data, want);
 	assert_false(f->t.nomem);
 }
 

@@ -101,7 +101,7 @@ static void test_nobody_gets_anything(void **state)
 	(void)state;
 	wr_handle(&server, &q, &r);
 	assert_int_equal(r.code, 401);
-	assert_non_null(strstr(r.text.bytes, "\"Unauthorized\""));
+	assert_non_null(strstr(r.text.data, "\"Unauthorized\""));
 	wr_reply_free(&r);
 }
 
@@ -138,7 +138,7 @@ static void test_protobuf(void **state)
 		(void)wr_protobuf_read(&f.t, part, n, &v);
 	}
 	wr_arena_free(f.t.arena);
-	wr_text_free(&f.text);
+	wr_buf_free(&f.text);
 }
 
 int main(void)

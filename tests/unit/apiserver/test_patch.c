@@ -187,9 +187,9 @@ static void test_strings(void **state)
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		wr_text_free(&f->text);
-		wr_text_string(&f->text, rows[i][0]);
-		assert_string_equal(f->text.bytes, rows[i][1]);
+		wr_buf_free(&f->text);
+		wr_answer_string(&f->text, rows[i][0]);
+		assert_string_equal(f->text.data, rows[i][1]);
 	}
 }
 

@@ -14,13 +14,13 @@ static void put(struct wr_store *s, const char *key, const char *text)
 static void expect(const struct wr_store *s, uint64_t rv, const char *want)
 {
 	struct wr_listing all = {0};
-	struct wr_text text = {0};
+	struct wr_buf text = {0};
 	assert_int_equal(wr_store_list(s, WR_AS_PODS, "", "", rv, &all), 0);
-	wr_text_put(&text, "");
+	wr_buf_text(&text, "");
 	for (size_t i = 0; i < all.n; i++)
-		wr_text_printf(&text, "%s=%s ", all.items[i].key, all.items[i].blob->text);
-	assert_string_equal(text.bytes, want);
-	wr_text_free(&text);
+		wr_buf_printf(&text, "%s=%s ", all.items[i].key, all.items[i].blob->text);
+	assert_string_equal(text.data, want);
+	wr_buf_free(&text);
 	wr_vec_free(&all);
 }
 
