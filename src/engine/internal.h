@@ -186,8 +186,11 @@ struct painter;
 /* NULL: out of memory. */
 struct painter *painter_new(struct wr_program *p);
 void painter_free(struct painter *pt);
-/* Fills row->sets; the other fields are the caller's. */
-int painter_row(struct painter *pt, struct row *row);
+/*
+ * Fills row->sets, which has room for every class; the other fields are the
+ * caller's, too. only: for these classes (a set with room for all); NULL: for all.
+ */
+int painter_row(struct painter *pt, struct row *row, const struct wr_bitset *only);
 /* The authors that every program has: WR_BY_DEFAULT, WR_BY_SELF, WR_BY_NODE. */
 int painter_fixed_authors(struct wr_program *p);
 bool painter_names_ports(const struct wr_rule *r);

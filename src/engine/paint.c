@@ -44,7 +44,6 @@ static int rule_author(struct wr_program *p, enum wr_direction dir, uint32_t pol
 	return intern_author(p, key, sizeof(key), a, out);
 }
 
-/* policies is kept by the row that asks. */
 static int isolation_author(struct wr_program *p, enum wr_direction dir, const uint32_t *policies,
 			    uint32_t n, uint32_t *out)
 {
@@ -54,13 +53,15 @@ static int isolation_author(struct wr_program *p, enum wr_direction dir, const u
 	key[0] = WR_BY_ISOLATION;
 	key[1] = dir;
 	memcpy(key + 2, policies, n * sizeof(*key));
-	struct wr_author a = {.kind = WR_BY_ISOLATION,
-			      .dir = dir,
-			      .policy = WR_NONE,
-			      .rule = WR_NONE,
-			      .policies = policies,
-			      .n = n};
-	int rc = intern_author(p, key, (n + 2) * sizeof(*key), a, out);
+	struct wr_author a = {
+		.kind = WR_BY_ISOLATION, .dir = dir, .policy = WR_NONE, .rule = WR_NONE, .n = n};
+	bool known = wr_map_get(p->author_index, key, (n + 2) * sizeof(*key), NULL);
+	uint32_t *copy = known ? NULL : wr_arena_array(p->arena, n, sizeof(*copy));
+	int rc = known || copy ? 0 : -ENOMEM;
+	if (copy)
+		a.policies = memcpy(copy, policies, n * sizeof(*copy));
+	if (!rc)
+		rc = intern_author(p, key, (n + 2) * sizeof(*key), a, out);
 	free(key);
 	return rc;
 }
@@ -102,6 +103,7 @@ struct painter {
 	struct wr_program *p;
 	struct wr_arena *arena; /* of the painter itself */
 	const struct row *row;
+	const struct wr_bitset *only; /* the classes to be painted; NULL: all */
 	struct canvases canvases;
 	WR_VEC(struct group) groups;
 	uint32_t *group_of;                /* by class */
@@ -566,12 +568,29 @@ static int settle(struct painter *pt, uint32_t *sets)
 			rc = port_sets_final(&pt->p->sets, pt->canvases.spans.items + c->first,
 					     c->n, canvas);
 	}
-	for (uint32_t c = 0; c < pt->p->classes.n && !rc; c++)
+	if (rc)
+		return rc;
+	for (uint32_t c = 0; c < pt->p->classes.n && !pt->only; c++)
 		sets[c] = pt->groups.items[pt->group_of[c]].canvas;
-	return rc;
+	if (pt->only)
+		wr_bitset_each(pt->only, c) sets[c] = pt->groups.items[pt->group_of[c]].canvas;
+	return 0;
 }
 
-/* One group, of all classes, with everything open. */
+/* The classes that a row is painted for, in the group that all begin in. */
+static void fill_first_group(struct painter *pt, struct group *g)
+{
+	if (!pt->only) {
+		wr_bitset_add_range(g->classes, 0, pt->p->classes.n);
+		g->size = pt->p->classes.n;
+		return;
+	}
+	memcpy(g->classes->words, pt->only->words,
+	       wr_bitset_words(pt->p->classes.n) * sizeof(*g->classes->words));
+	g->size = (uint32_t)wr_bitset_count(g->classes);
+}
+
+/* One group with everything open. */
 static int begin_row(struct painter *pt)
 {
 	uint32_t id;
@@ -584,8 +603,7 @@ static int begin_row(struct painter *pt)
 		rc = new_group(pt, CANVAS_OPEN, &id);
 	if (rc)
 		return rc;
-	wr_bitset_add_range(pt->groups.items[id].classes, 0, pt->p->classes.n);
-	pt->groups.items[id].size = pt->p->classes.n;
+	fill_first_group(pt, &pt->groups.items[id]);
 	memset(pt->group_of, 0, pt->p->classes.n * sizeof(*pt->group_of));
 	return open_group(pt, id);
 }
@@ -645,11 +663,11 @@ void painter_free(struct painter *pt)
 	wr_arena_free(pt->arena); /* the painter is in it */
 }
 
-int painter_row(struct painter *pt, struct row *row)
+int painter_row(struct painter *pt, struct row *row, const struct wr_bitset *only)
 {
-	row->sets = wr_arena_array(pt->p->arena, pt->p->classes.n, sizeof(uint32_t));
 	pt->row = row;
-	int rc = row->sets ? paint_row(pt) : -ENOMEM;
+	pt->only = only;
+	int rc = paint_row(pt);
 	pt->row = NULL;
 	return rc;
 }

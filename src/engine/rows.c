@@ -91,7 +91,8 @@ static int intern_row(struct wr_program *p, struct painter *pt, struct row_table
 	if ((table->rows.n + 1) * (uint64_t)p->classes.n > CELLS_MAX)
 		return -E2BIG;
 	struct row row = {.policies = key + 2, .n_policies = n, .dir = dir, .signature = signature};
-	int rc = painter_row(pt, &row);
+	row.sets = wr_arena_array(p->arena, p->classes.n, sizeof(uint32_t));
+	int rc = row.sets ? painter_row(pt, &row, NULL) : -ENOMEM;
 	return rc ? rc : wr_vec_push(&table->rows, row);
 }
 

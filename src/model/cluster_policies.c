@@ -88,7 +88,7 @@ static int resolve_rule(struct wr_world *w, const struct wr_cp_rule *src, struct
 	return rc;
 }
 
-int model_cluster_policy(struct wr_world *w, const struct wr_object *o, struct wr_policy *out)
+int model_cluster_subject(struct wr_world *w, const struct wr_object *o, struct wr_policy *out)
 {
 	const struct wr_cp_object *cp = &o->cp;
 	*out = (struct wr_policy){
@@ -98,7 +98,13 @@ int model_cluster_policy(struct wr_world *w, const struct wr_object *o, struct w
 		.mark = o->meta.mark,
 		.object = o,
 	};
-	int rc = resolve_pods(w, &cp->subject, &out->subject);
+	return resolve_pods(w, &cp->subject, &out->subject);
+}
+
+int model_cluster_policy(struct wr_world *w, const struct wr_object *o, struct wr_policy *out)
+{
+	const struct wr_cp_object *cp = &o->cp;
+	int rc = model_cluster_subject(w, o, out);
 	for (int d = 0; d < 2 && !rc; d++) {
 		out->rules[d] = wr_arena_array(w->private->arena, cp->n_rules[d],
 					       sizeof(struct wr_rule));

@@ -18,7 +18,12 @@ struct wr_world_private {
 	struct wr_map *pod_index;       /* "ns/name" to index of the first so named */
 	struct wr_map *node_index;      /* name to index */
 	WR_VEC(struct wr_selector) selectors;
+	WR_VEC(struct wr_policy) policies; /* of a growing world (grow.h) */
 };
+
+/* world.c */
+int model_private_new(struct wr_world *w);
+void model_world_free(struct wr_world *w);
 
 /* intern.c */
 int model_intern_labels(struct wr_world *w, const struct wr_label *labels, size_t n,
@@ -41,5 +46,9 @@ int model_policies(struct wr_world *w, const struct wr_objects *objects);
 /* policies.c: a peer that names nothing but its kind; a port. */
 struct wr_peer model_peer(enum wr_peer_kind kind, struct wr_mark mark);
 void model_port(const struct wr_np_port *src, struct wr_port *out);
+/* A policy of any kind; and only its names and its subject. */
+int model_policy(struct wr_world *w, const struct wr_object *o, struct wr_policy *out);
+int model_policy_subject(struct wr_world *w, const struct wr_object *o, struct wr_policy *out);
 /* cluster_policies.c */
 int model_cluster_policy(struct wr_world *w, const struct wr_object *o, struct wr_policy *out);
+int model_cluster_subject(struct wr_world *w, const struct wr_object *o, struct wr_policy *out);

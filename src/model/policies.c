@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/grow.h"
 #include "model/internal.h"
 
 struct wr_peer model_peer(enum wr_peer_kind kind, struct wr_mark mark)
@@ -85,10 +86,9 @@ static int resolve_rule(struct wr_world *w, uint32_t own_ns, const struct wr_np_
 	return rc;
 }
 
-static int resolve_policy(struct wr_world *w, const struct wr_object *o, struct wr_policy *out)
+static int resolve_subject(struct wr_world *w, const struct wr_object *o, struct wr_policy *out)
 {
 	const struct wr_np_object *np = &o->np;
-	uint32_t ns = wr_world_find_namespace(w, o->meta.ns);
 	*out = (struct wr_policy){
 		.ns = o->meta.ns,
 		.name = o->meta.name,
@@ -98,8 +98,15 @@ static int resolve_policy(struct wr_world *w, const struct wr_object *o, struct 
 		.mark = o->meta.mark,
 		.object = o,
 	};
-	out->subject.ns_index = ns;
-	int rc = model_intern_selector(w, &np->pod_selector, &out->subject.pod_selector);
+	out->subject.ns_index = wr_world_find_namespace(w, o->meta.ns);
+	return model_intern_selector(w, &np->pod_selector, &out->subject.pod_selector);
+}
+
+static int resolve_policy(struct wr_world *w, const struct wr_object *o, struct wr_policy *out)
+{
+	const struct wr_np_object *np = &o->np;
+	int rc = resolve_subject(w, o, out);
+	uint32_t ns = out->subject.ns_index;
 	for (int d = 0; d < 2 && !rc; d++) {
 		/* rules of a direction that policyTypes leaves out have no effect */
 		size_t n = np->isolates[d] ? np->n_rules[d] : 0;
@@ -111,6 +118,18 @@ static int resolve_policy(struct wr_world *w, const struct wr_object *o, struct 
 			rc = resolve_rule(w, ns, &np->rules[d][i], &out->rules[d][i]);
 	}
 	return rc;
+}
+
+int model_policy(struct wr_world *w, const struct wr_object *o, struct wr_policy *out)
+{
+	return wr_kind_is_cluster_policy(o->kind) ? model_cluster_policy(w, o, out)
+						  : resolve_policy(w, o, out);
+}
+
+int model_policy_subject(struct wr_world *w, const struct wr_object *o, struct wr_policy *out)
+{
+	return wr_kind_is_cluster_policy(o->kind) ? model_cluster_subject(w, o, out)
+						  : resolve_subject(w, o, out);
 }
 
 const char *wr_tier_name(enum wr_tier tier)
@@ -140,9 +159,8 @@ const char *wr_rule_shortcoming(const struct wr_rule *r)
 	return NULL;
 }
 
-static int compare(const void *pa, const void *pb)
+int wr_policy_compare(const struct wr_policy *a, const struct wr_policy *b)
 {
-	const struct wr_policy *a = pa, *b = pb;
 	if (a->tier != b->tier)
 		return a->tier < b->tier ? -1 : 1;
 	if (a->priority != b->priority)
@@ -151,6 +169,11 @@ static int compare(const void *pa, const void *pb)
 	if (!c)
 		c = strcmp(a->name, b->name);
 	return c ? c : (int)a->object->kind - (int)b->object->kind;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return wr_policy_compare(a, b);
 }
 
 int model_policies(struct wr_world *w, const struct wr_objects *objects)
@@ -166,8 +189,7 @@ int model_policies(struct wr_world *w, const struct wr_objects *objects)
 		struct wr_policy *out = &w->policies[w->n_policies];
 		if (!wr_kind_is_policy(o->kind))
 			continue;
-		int rc = wr_kind_is_cluster_policy(o->kind) ? model_cluster_policy(w, o, out)
-							    : resolve_policy(w, o, out);
+		int rc = model_policy(w, o, out);
 		if (rc)
 			return rc;
 		w->n_policies++;

@@ -9,7 +9,7 @@
 
 #include "model/internal.h"
 
-static int private_new(struct wr_world *w)
+int model_private_new(struct wr_world *w)
 {
 	struct wr_world_private *pv = calloc(1, sizeof(*pv));
 	w->private = pv;
@@ -29,7 +29,7 @@ static int private_new(struct wr_world *w)
 		       : -ENOMEM;
 }
 
-static void world_free(struct wr_world *w)
+void model_world_free(struct wr_world *w)
 {
 	struct wr_world_private *pv = w->private;
 	if (pv) {
@@ -41,6 +41,7 @@ static void world_free(struct wr_world *w)
 		wr_map_free(pv->pod_index);
 		wr_map_free(pv->node_index);
 		wr_vec_free(&pv->selectors);
+		wr_vec_free(&pv->policies);
 		free(pv);
 	}
 	free(w);
@@ -55,7 +56,7 @@ struct wr_world *wr_world_ref(struct wr_world *w)
 void wr_world_unref(struct wr_world *w)
 {
 	if (w && !__atomic_sub_fetch(&w->private->refs, 1, __ATOMIC_ACQ_REL))
-		world_free(w);
+		model_world_free(w);
 }
 
 int wr_world_new(const struct wr_objects *objects, struct wr_diags *diags, struct wr_world **out)
@@ -64,7 +65,7 @@ int wr_world_new(const struct wr_objects *objects, struct wr_diags *diags, struc
 	struct wr_world *w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	int rc = private_new(w);
+	int rc = model_private_new(w);
 	if (!rc)
 		rc = model_namespaces(w, objects);
 	if (!rc)
@@ -78,7 +79,7 @@ int wr_world_new(const struct wr_objects *objects, struct wr_diags *diags, struc
 	if (!rc)
 		rc = model_policies(w, objects);
 	if (rc) {
-		world_free(w);
+		model_world_free(w);
 		return rc;
 	}
 	w->selectors = w->private->selectors.items;
