@@ -74,6 +74,13 @@ struct selection {
 	uint32_t **peer_atoms[2]; /* [dir][policy][running peer number] */
 };
 
+struct peer_key {
+	uint32_t kind, ns_index, ns_selector, pod_selector, node_selector;
+};
+
+/* What a peer matches, byte by byte: in room, or, an ipBlock's, in the arena. NULL: out of memory. */
+const void *selection_key(const struct wr_peer *peer, struct peer_key *room, size_t *size,
+			  struct wr_arena *arena);
 int selection_build(struct selection *sel, const struct wr_world *w, struct wr_arena *arena);
 void selection_free(struct selection *sel); /* what is not in the arena */
 /* Fills members of every atom. */
@@ -220,5 +227,8 @@ struct wr_program {
 	struct row_table self_rows;
 };
 
+/* Whether a policy says something in a direction, and whether a rule of it names a port. */
+bool rows_policy_acts(const struct wr_policy *pol, int dir);
+bool rows_policy_names_ports(const struct wr_policy *pol, int dir);
 /* Computes rows and the identities of all endpoints. */
 int rows_build(struct wr_program *p);

@@ -58,6 +58,26 @@ struct wr_endpoint {
 	struct wr_identity id;
 };
 
+/*
+ * What several addresses have in common, and an address that is to be of
+ * another kind: for those who follow changes (live.h). Flags: WR_ADDR_POD ...,
+ * numbered as the datapath has them (enum weir_addr_flags).
+ */
+struct wr_kind_entry {
+	struct wr_identity id;
+	uint32_t flags;
+};
+
+enum { WR_ADDR_POD = 1 << 0, WR_ADDR_LOCAL = 1 << 1, WR_ADDR_NODE = 1 << 2 };
+
+#define WR_SLOT_NONE UINT32_MAX
+
+struct wr_move {
+	struct wr_ip ip;
+	uint32_t kind; /* WR_NONE: the address goes */
+	uint32_t slot; /* in: that it has, or WR_SLOT_NONE; out: that it has now */
+};
+
 /* A prefix that some ipBlock or except names; nested prefixes: the most specific decides. */
 struct wr_prefix {
 	struct wr_cidr cidr;

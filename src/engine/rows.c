@@ -16,12 +16,12 @@
 
 /* ---- which policies apply to which pod ---- */
 
-static bool policy_acts(const struct wr_policy *pol, int dir)
+bool rows_policy_acts(const struct wr_policy *pol, int dir)
 {
 	return pol->tier == WR_TIER_NETWORKPOLICY ? pol->isolates[dir] : pol->n_rules[dir] > 0;
 }
 
-static bool policy_names_ports(const struct wr_policy *pol, int dir)
+bool rows_policy_names_ports(const struct wr_policy *pol, int dir)
 {
 	for (size_t r = 0; r < pol->n_rules[dir]; r++)
 		if (painter_names_ports(&pol->rules[dir][r]))
@@ -42,7 +42,7 @@ static int applied_build(struct applied *ap, const struct wr_program *p, int dir
 		return -ENOMEM;
 	uint64_t total = 0;
 	for (uint32_t i = 0; i < w->n_policies; i++)
-		if (policy_acts(&w->policies[i], dir))
+		if (rows_policy_acts(&w->policies[i], dir))
 			wr_bitset_each(p->sel.atoms.items[p->sel.subject[i]].pods, pod)
 			{
 				ap->start[pod + 2]++;
@@ -57,7 +57,7 @@ static int applied_build(struct applied *ap, const struct wr_program *p, int dir
 		return -ENOMEM;
 	/* start[pod + 1] is where the next goes; in the end it is where the next pod begins */
 	for (uint32_t i = 0; i < w->n_policies; i++)
-		if (policy_acts(&w->policies[i], dir))
+		if (rows_policy_acts(&w->policies[i], dir))
 			wr_bitset_each(p->sel.atoms.items[p->sel.subject[i]].pods, pod)
 				ap->list[ap->start[pod + 1]++] = i;
 	return 0;
@@ -70,7 +70,7 @@ static int intern_row(struct wr_program *p, struct painter *pt, struct row_table
 {
 	bool named = false;
 	for (uint32_t i = 0; i < n && !named && dir == WR_INGRESS; i++)
-		named = policy_names_ports(&p->world->policies[policies[i]], dir);
+		named = rows_policy_names_ports(&p->world->policies[policies[i]], dir);
 	if (!named)
 		signature = 0;
 	uint32_t *key = wr_arena_array(p->arena, (size_t)n + 2, sizeof(*key));

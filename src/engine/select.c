@@ -125,10 +125,6 @@ static const struct wr_bitset *peer_pods(struct selection *sel, const struct wr_
 	return out;
 }
 
-struct pods_key {
-	uint32_t kind, ns_index, ns_selector, pod_selector, node_selector;
-};
-
 /* An ipBlock's key: its CIDR and excepts, byte by byte. */
 static void *block_key(const struct wr_peer *peer, size_t *size, struct wr_arena *arena)
 {
@@ -147,16 +143,26 @@ static void *block_key(const struct wr_peer *peer, size_t *size, struct wr_arena
 	return k;
 }
 
+const void *selection_key(const struct wr_peer *peer, struct peer_key *room, size_t *size,
+			  struct wr_arena *arena)
+{
+	if (peer->kind == WR_PEER_IPBLOCK)
+		return block_key(peer, size, arena);
+	*room = (struct peer_key){peer->kind, peer->ns_index, peer->ns_selector, peer->pod_selector,
+				  peer->node_selector};
+	if (peer->kind == WR_PEER_NOTHING || peer->kind == WR_PEER_DOMAINS)
+		*room = (struct peer_key){.kind = WR_PEER_NOTHING};
+	*size = sizeof(*room);
+	return room;
+}
+
 static int intern_atom(struct selection *sel, const struct wr_world *w, const struct wr_peer *peer,
 		       struct wr_arena *arena, uint32_t *out)
 {
-	struct pods_key pk = {peer->kind, peer->ns_index, peer->ns_selector, peer->pod_selector,
-			      peer->node_selector};
-	const void *key = &pk;
-	size_t size = sizeof(pk);
-	if (peer->kind == WR_PEER_NOTHING || peer->kind == WR_PEER_DOMAINS)
-		pk = (struct pods_key){.kind = WR_PEER_NOTHING};
-	if (peer->kind == WR_PEER_IPBLOCK && !(key = block_key(peer, &size, arena)))
+	struct peer_key room;
+	size_t size;
+	const void *key = selection_key(peer, &room, &size, arena);
+	if (!key)
 		return -ENOMEM;
 	bool created;
 	uint64_t *slot = wr_map_slot(sel->index, key, size, sel->atoms.n, &created);

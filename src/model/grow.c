@@ -111,17 +111,24 @@ static int visit_network_policy(const struct visit *v, const struct wr_np_object
 	return rc;
 }
 
+static int visit_cluster_peer(const struct visit *v, const struct wr_cp_peer *peer)
+{
+	int rc = visit_selector(v, &peer->pods);
+	return rc ? rc : visit_selector(v, &peer->nodes);
+}
+
 static int visit_cluster_policy(const struct visit *v, const struct wr_cp_object *cp)
 {
 	int rc = visit_selector(v, &cp->subject.pods);
 	for (int d = 0; d < 2; d++)
 		for (size_t r = 0; r < cp->n_rules[d]; r++)
 			for (size_t i = 0; i < cp->rules[d][r].n_peers && !rc; i++)
-				rc = visit_selector(v, &cp->rules[d][r].peers[i].pods);
+				rc = visit_cluster_peer(v, &cp->rules[d][r].peers[i]);
 	return rc;
 }
 
-int wr_policy_pod_keys(const struct wr_object *o, int (*fn)(void *ctx, const char *key), void *ctx)
+int wr_policy_label_keys(const struct wr_object *o, int (*fn)(void *ctx, const char *key),
+			 void *ctx)
 {
 	struct visit v = {fn, ctx};
 	return wr_kind_is_cluster_policy(o->kind) ? visit_cluster_policy(&v, &o->cp)

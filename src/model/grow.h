@@ -25,8 +25,9 @@ int wr_world_grow_subject(struct wr_world *w, const struct wr_object *o, struct 
 /* Resolves a policy into a slot: *slot, or a new one where that is WR_NONE. 0 or -ENOMEM. */
 int wr_world_grow_policy(struct wr_world *w, const struct wr_object *o, uint32_t *slot);
 
-/* Calls fn with every label key that a policy's pod selectors name, doubles included. */
-int wr_policy_pod_keys(const struct wr_object *o, int (*fn)(void *ctx, const char *key), void *ctx);
+/* Calls fn with every label key that a policy's selectors of pods and nodes name, doubles included. */
+int wr_policy_label_keys(const struct wr_object *o, int (*fn)(void *ctx, const char *key),
+			 void *ctx);
 
 /* The order of evaluation: tier, priority, namespace, name, kind. As for qsort(). */
 int wr_policy_compare(const struct wr_policy *a, const struct wr_policy *b);
