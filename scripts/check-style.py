@@ -358,7 +358,7 @@ def check_words(project):
 def check_names(project):
     """S15"""
     private = {}  # by room: what its internal.h declares
-    for path in project.c_files('/internal.h'):
+    for path in project.c_files('internal.h'):
         words = set(re.findall(r'\b(\w+)\(', blank_comments_and_strings(project.text[path])))
         private.setdefault(room_of(path), set()).update(words)
     definition = re.compile(r'^(?!static\b|extern\b|typedef\b|#)([A-Za-z_][\w \t*]*?[ *])(\w+)\(', re.M)
