@@ -57,7 +57,100 @@ void wr_datapath_close(struct wr_datapath *dp);
  */
 int wr_datapath_apply(struct wr_datapath *dp, const struct wr_program *p, struct wr_diags *diags);
 
-/* Nanoseconds from the call until the new generation was in force, of the last apply. */
+/*
+ * ---- addresses by kind: changes at the price of the change ----
+ *
+ * For an owner that knows what has changed. Addresses of one kind are judged
+ * alike; the owner numbers the kinds and remembers the slot of every address.
+ *
+ * Nothing here but wr_datapath_replace() waits for packets under way. What has
+ * to wait for them is finished later, when the owner finds the time:
+ *
+ *	uint64_t ticket = wr_datapath_ticket(dp);
+ *	wr_datapath_fence(dp);			10 to 20 ms; may be another thread
+ *	wr_datapath_settle(dp, ticket);
+ *
+ * After any error but -EBUSY what is in force is the old or the new, whole, and
+ * the next call has to be wr_datapath_replace(): all others give -ESTALE.
+ */
+
+#define WR_SLOT_NONE UINT32_MAX
+
+/* What several addresses have in common. Numbers that no address has: all zero. */
+struct wr_kind_entry {
+	struct wr_identity id;
+	uint32_t flags; /* enum weir_addr_flags */
+};
+
+/*
+ * A generation's tables: rows, port sets, authors, prefixes and classes of a
+ * program, whose endpoints are not looked at, and identities by kind number.
+ * Nothing of it is kept after a call.
+ */
+struct wr_tables {
+	const struct wr_program *program;
+	const struct wr_kind_entry *kinds;
+	uint32_t n_kinds;
+};
+
+/* An address that comes, goes or becomes another kind. */
+struct wr_move {
+	struct wr_ip ip;
+	uint32_t kind; /* WR_NONE: it goes */
+	/* before: what the last call said, WR_SLOT_NONE for one that comes; after: what it is now */
+	uint32_t slot;
+};
+
+/*
+ * The flags of an address that a pod has, or a node, or a pod with the address
+ * of its node (node: true); this_node: the one that the datapath is of.
+ */
+uint32_t wr_datapath_flags(const struct wr_datapath *dp, const struct wr_ip *ip, bool node,
+			   bool this_node);
+
+/*
+ * Everything anew, in one step for all traffic: all addresses, each once, in
+ * any order; what else is loaded goes. Takes over from whoever has changed the
+ * maps before. Returns after the last packet judged by the old tables has left;
+ * nothing is unsettled then. Writes the slots of all. -EINVAL: an address is
+ * there twice, or a kind that is none.
+ */
+int wr_datapath_replace(struct wr_datapath *dp, const struct wr_tables *t, struct wr_move *all,
+			size_t n, struct wr_diags *diags);
+
+/*
+ * A change: addresses that move, each once; all others keep their kind. With
+ * tables, in one step for all traffic. Without (NULL) the tables that are in
+ * force stay, the kinds are those of the last ones, and each address changes by
+ * itself. Returns when the change is in force, and does not wait, unless the
+ * image has to grow.
+ * -EBUSY: nothing was done: what followed the last tables has to be settled
+ * first. -ESTALE: call wr_datapath_replace().
+ */
+int wr_datapath_change(struct wr_datapath *dp, const struct wr_tables *t, struct wr_move *moves,
+		       size_t n, struct wr_diags *diags);
+
+/* Whether something waits for a fence; and whether wr_datapath_change() would say -EBUSY. */
+bool wr_datapath_unsettled(const struct wr_datapath *dp);
+bool wr_datapath_busy(const struct wr_datapath *dp);
+
+/* A number for wr_datapath_settle(), to be taken before the fence is begun. */
+uint64_t wr_datapath_ticket(const struct wr_datapath *dp);
+
+/*
+ * Waits until all packets that are under way now have left. Any thread may do
+ * it, while the owner goes on using dp; dp must not be closed meanwhile.
+ */
+int wr_datapath_fence(const struct wr_datapath *dp);
+
+/*
+ * A fence that was begun after the ticket was taken has returned: finishes what
+ * waited for it. Something may be unsettled afterwards, too: changes made since
+ * the ticket; slots of what has been removed only now. -ESTALE as above.
+ */
+int wr_datapath_settle(struct wr_datapath *dp, uint64_t ticket);
+
+/* Nanoseconds from the call until the new generation was in force, of the last apply or change. */
 uint64_t wr_datapath_apply_ns(const struct wr_datapath *dp);
 
 /* The generation in force; 0: nothing applied yet. Events name the one that judged. */
