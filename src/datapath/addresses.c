@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The four address maps: keys as the kernel has them, all of them at a time. */
+/* The four address maps: keys as the kernel has them, many of them at a time. */
 #include <errno.h>
 #include <string.h>
 
@@ -110,6 +110,10 @@ int wr_addresses_each(const struct wr_maps *maps, wr_address_fn fn, void *ctx)
 	return rc;
 }
 
+/* ---- changing ---- */
+
+#define SINGLY 8 /* so few go without a buffer */
+
 static int flush(int fd, struct chunk *c, uint32_t n, bool add)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
@@ -120,15 +124,14 @@ static int flush(int fd, struct chunk *c, uint32_t n, bool add)
 	return bpf_map_delete_batch(fd, c->keys, &n, &opts) < 0 ? -errno : 0;
 }
 
-/* Gathers the items of a map and passes them on in batches. */
-static int change(int fd, enum wr_map_index map, const struct wr_plan *plan, bool add,
+/* Gathers the entries of a map and passes them on in batches. */
+static int change(int fd, enum wr_map_index map, const struct wr_slot_list *list, bool add,
 		  struct chunk *c)
 {
 	uint32_t n = 0;
-	for (size_t i = 0; i < plan->items.n; i++) {
-		const struct wr_plan_item *item = &plan->items.items[i];
-		bool due = add ? item->wanted && !item->loaded : item->loaded && !item->wanted;
-		if (!due || map_of(&item->key) != map)
+	for (size_t i = 0; i < list->n; i++) {
+		const struct wr_slot *item = &list->items[i];
+		if (map_of(&item->key) != map)
 			continue;
 		to_kernel(&item->key, c->keys + n * key_size(map));
 		c->addrs[n++].slot = item->slot;
@@ -142,24 +145,40 @@ static int change(int fd, enum wr_map_index map, const struct wr_plan *plan, boo
 	return flush(fd, c, n, add);
 }
 
-static int change_all(const struct wr_maps *maps, const struct wr_plan *plan, bool add)
+static int change_one(const struct wr_maps *maps, const struct wr_slot *item, bool add)
 {
+	union kernel_key key;
+	struct weir_addr addr = {item->slot};
+	int fd = maps->fd[map_of(&item->key)];
+	to_kernel(&item->key, &key);
+	if (add)
+		return bpf_map_update_elem(fd, &key, &addr, BPF_ANY) < 0 ? -errno : 0;
+	return bpf_map_delete_elem(fd, &key) < 0 ? -errno : 0;
+}
+
+static int change_all(const struct wr_maps *maps, const struct wr_slot_list *list, bool add)
+{
+	int rc = 0;
+	if (list->n <= SINGLY) {
+		for (size_t i = 0; !rc && i < list->n; i++)
+			rc = change_one(maps, &list->items[i], add);
+		return rc;
+	}
 	WR_CLEANUP(free)
 	struct chunk *c = malloc(sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	int rc = 0;
 	for (int map = WR_MAP_ADDR4; !rc && map <= WR_MAP_NET6; map++)
-		rc = change(maps->fd[map], (enum wr_map_index)map, plan, add, c);
+		rc = change(maps->fd[map], (enum wr_map_index)map, list, add, c);
 	return rc;
 }
 
-int wr_addresses_add(const struct wr_maps *maps, const struct wr_plan *plan)
+int wr_addresses_put(const struct wr_maps *maps, const struct wr_slot_list *list)
 {
-	return plan->n_add ? change_all(maps, plan, true) : 0;
+	return change_all(maps, list, true);
 }
 
-int wr_addresses_remove(const struct wr_maps *maps, const struct wr_plan *plan)
+int wr_addresses_remove(const struct wr_maps *maps, const struct wr_slot_list *list)
 {
-	return plan->n_remove ? change_all(maps, plan, false) : 0;
+	return change_all(maps, list, false);
 }

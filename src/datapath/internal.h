@@ -18,6 +18,7 @@
 #include <bpf/bpf.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/diag.h"
@@ -57,6 +58,11 @@ struct wr_maps {
 	int fd[WR_MAPS]; /* -1: not open */
 };
 
+/* An array-of-maps of our own and what it holds: an update waits for a grace period. */
+struct wr_fence {
+	int outer, inner; /* -1: none */
+};
+
 struct wr_datapath {
 	struct wr_datapath_opts opts; /* strings and arrays owned */
 	int dir_fd;                   /* the pin directory, for its lock */
@@ -67,8 +73,16 @@ struct wr_datapath {
 	volatile struct weir_config *config; /* mapped */
 	struct wr_image_map image;
 	struct wr_slots slots;
-	uint64_t writer;   /* what config->writer is while nobody else changes the maps */
-	bool clock_usable; /* conntrack notes when connections start */
+	struct weir_identity *ids; /* by kind, of the tables in force; NULL: not known */
+	uint32_t n_ids;
+	struct wr_fence fence;
+	/* what is unsettled; numbers are of seq, which counts what a fence has to follow; 0: nothing */
+	uint64_t seq;
+	uint64_t flipped;            /* the other half may be in use since */
+	uint64_t stricter;           /* every packet is judged since */
+	struct wr_slot_list leaving; /* entries to be removed once the flip is settled */
+	uint64_t writer;             /* what config->writer is while nobody else changes the maps */
+	bool clock_usable;           /* conntrack notes when connections start */
 	uint64_t apply_ns;
 	struct ring_buffer *ring;
 	wr_event_fn event_fn;
@@ -142,13 +156,13 @@ int wr_conntrack_timestamps(void);
 
 /* ---- wanted.c ---- */
 
-/* Addresses and prefixes that a program wants, sorted, with their identities. */
+/* Prefixes that a program wants, sorted, with their identities. */
 struct wr_wanted_list {
 	WR_VEC(struct wr_wanted) list;
 	struct weir_identity world[2]; /* IPv4, IPv6 */
 };
 int wr_wanted_collect(const struct wr_datapath_opts *opts, const struct wr_program *p,
-		      const struct wr_layout *l, struct wr_wanted_list *out);
+		      struct wr_wanted_list *out);
 
 /* ---- addresses.c ---- */
 
@@ -156,20 +170,54 @@ typedef int (*wr_address_fn)(void *ctx, const struct wr_slot_key *key, uint32_t 
 
 /* Calls fn for all entries of the four address maps; stops at its first error. */
 int wr_addresses_each(const struct wr_maps *maps, wr_address_fn fn, void *ctx);
-/* Adds (slot) or removes the items of a plan that are to be. 0 or negative errno. */
-int wr_addresses_add(const struct wr_maps *maps, const struct wr_plan *plan);
-int wr_addresses_remove(const struct wr_maps *maps, const struct wr_plan *plan);
+/* Adds entries or gives them another slot; removes entries. 0 or negative errno. */
+int wr_addresses_put(const struct wr_maps *maps, const struct wr_slot_list *list);
+int wr_addresses_remove(const struct wr_maps *maps, const struct wr_slot_list *list);
 
-/* ---- apply.c ---- */
+/* ---- settle.c ---- */
 
-/* Reads the addresses and the image in force from the kernel. */
+/* The maps that wr_datapath_fence() uses. 0 or negative errno. */
+int wr_fence_open(struct wr_fence *f);
+void wr_fence_close(struct wr_fence *f);
+
+/* Before a change: every packet is judged. After it: it has to be settled. */
+void wr_stricter_begin(struct wr_datapath *dp);
+/* From now on only connections that started before now are judged again. */
+void wr_stricter_end(struct wr_datapath *dp);
+/* wr_datapath_settle() of whoever holds the lock. */
+int wr_settle(struct wr_datapath *dp, uint64_t ticket);
+/* Fences and settles until nothing is unsettled. */
+int wr_settle_all(struct wr_datapath *dp);
+
+/* ---- takeover.c ---- */
+
+/* Reads the addresses and the image in force from the kernel, after a fence. */
 int wr_datapath_take_over(struct wr_datapath *dp, struct wr_diags *diags);
+
+/* ---- change.c ---- */
+
+/* wr_datapath_replace() and wr_datapath_change() of whoever holds the lock. */
+int wr_replace(struct wr_datapath *dp, const struct wr_tables *t, struct wr_move *all, size_t n,
+	       struct wr_diags *diags);
+int wr_change(struct wr_datapath *dp, const struct wr_tables *t, struct wr_move *moves, size_t n,
+	      struct wr_diags *diags);
+
+/* ---- room.c ---- */
+
+/*
+ * Makes room in both halves for so many cells of tables and all slots that are
+ * in use. A larger map begins with a copy of what is in force, and takes a
+ * grace period. The first map of all is not in force before its first generation.
+ */
+int wr_image_make_room(struct wr_datapath *dp, uint32_t tables);
 
 /* ---- events.c ---- */
 
 void wr_events_close(struct wr_datapath *dp);
 
 /* ---- small things ---- */
+
+uint64_t wr_now_ns(clockid_t clock);
 
 /* The network namespace of the calling thread: 0 on failure. */
 uint64_t wr_netns_cookie(void);

@@ -19,6 +19,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "datapath/internal.h"
@@ -347,12 +348,13 @@ static int new_datapath(const struct wr_datapath_opts *opts, struct wr_datapath 
 	if (!dp)
 		return -ENOMEM;
 	dp->dir_fd = dp->netns_fd = dp->jump_fd = dp->judge_fd = -1;
-	dp->image.fd = -1;
+	dp->image.fd = dp->fence.outer = dp->fence.inner = -1;
 	wr_maps_init(&dp->maps);
 	int rc = copy_opts(dp, opts);
 	if (!rc && getrandom(&dp->writer, sizeof(dp->writer), 0) != sizeof(dp->writer))
 		rc = -EIO;
 	dp->writer |= 1; /* 0 is nobody */
+	dp->seq = wr_now_ns(CLOCK_MONOTONIC); /* so that no ticket is of a datapath before */
 	if (rc < 0)
 		wr_datapath_close(dp);
 	else
@@ -393,6 +395,11 @@ int wr_datapath_open(const struct wr_datapath_opts *opts, struct wr_diags *diags
 		explain(diags);
 		goto fail;
 	}
+	rc = wr_fence_open(&dp->fence);
+	if (rc < 0) {
+		wr_dp_error(diags, rc, "cannot make a map");
+		goto fail;
+	}
 	rc = map_config(dp, diags);
 	if (!rc) {
 		set_switches(dp, diags);
@@ -415,6 +422,9 @@ void wr_datapath_close(struct wr_datapath *dp)
 	wr_events_close(dp);
 	wr_image_map_close(&dp->image);
 	wr_slots_free(&dp->slots);
+	wr_vec_free(&dp->leaving);
+	free(dp->ids);
+	wr_fence_close(&dp->fence);
 	if (dp->config) {
 		void *at = (void *)(uintptr_t)dp->config;
 		munmap(at, (size_t)sysconf(_SC_PAGESIZE));
