@@ -45,7 +45,8 @@ struct test {
 	int seconds; /* 0: 60 */
 };
 extern const struct test tests_verdicts[], tests_packets[], tests_nat[], tests_live[], tests_swap[],
-	tests_state[], tests_moves[];
+	tests_state[], tests_moves[],
+	tests_churn[];
 
 /* ---- the node and its pods ---- */
 

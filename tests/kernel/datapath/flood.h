@@ -31,6 +31,10 @@ extern const struct flood_flow flood_flows[FLOOD_FLOWS];
 					      "protocol: UDP}]}]")                             \
 	DENY_EGRESS("c-out", "c")
 
+/* Programs that allow and deny the same of it and are otherwise as different as can be. */
+#define FLOOD_PROGRAMS 4
+struct wr_program *flood_program(unsigned i);
+
 struct flood_counts {
 	struct {
 		volatile uint64_t sent, got;

@@ -33,15 +33,27 @@ static const char *without_c(const char *policies)
 	return all;
 }
 
-#define N_PROGRAMS 4
+struct wr_program *flood_program(unsigned i)
+{
+	switch (i) {
+	case 0:
+		return compile(FLOOD_POLICIES("0.0.0.0/0"));
+	case 1:
+		return compile(FLOOD_POLICIES("192.0.2.0/24") OTHERS);
+	case 2:
+		return compile_all(without_c(FLOOD_POLICIES("192.0.2.2/32") OTHERS), "n1");
+	default:
+		return compile_all(without_c(FLOOD_POLICIES("192.0.2.0/30")), "n1");
+	}
+}
+
+#define N_PROGRAMS FLOOD_PROGRAMS
 static struct wr_program *programs[N_PROGRAMS];
 
 static void make_programs(void)
 {
-	programs[0] = compile(FLOOD_POLICIES("0.0.0.0/0"));
-	programs[1] = compile(FLOOD_POLICIES("192.0.2.0/24") OTHERS);
-	programs[2] = compile_all(without_c(FLOOD_POLICIES("192.0.2.2/32") OTHERS), "n1");
-	programs[3] = compile_all(without_c(FLOOD_POLICIES("192.0.2.0/30")), "n1");
+	for (unsigned i = 0; i < N_PROGRAMS; i++)
+		programs[i] = flood_program(i);
 }
 
 static void test_swap_under_load(void)
