@@ -74,14 +74,6 @@ int wr_datapath_apply(struct wr_datapath *dp, const struct wr_program *p, struct
  * the next call has to be wr_datapath_replace(): all others give -ESTALE.
  */
 
-#define WR_SLOT_NONE UINT32_MAX
-
-/* What several addresses have in common. Numbers that no address has: all zero. */
-struct wr_kind_entry {
-	struct wr_identity id;
-	uint32_t flags; /* enum weir_addr_flags */
-};
-
 /*
  * A generation's tables: rows, port sets, authors, prefixes and classes of a
  * program, whose endpoints are not looked at, and identities by kind number.
@@ -91,14 +83,6 @@ struct wr_tables {
 	const struct wr_program *program;
 	const struct wr_kind_entry *kinds;
 	uint32_t n_kinds;
-};
-
-/* An address that comes, goes or becomes another kind. */
-struct wr_move {
-	struct wr_ip ip;
-	uint32_t kind; /* WR_NONE: it goes */
-	/* before: what the last call said, WR_SLOT_NONE for one that comes; after: what it is now */
-	uint32_t slot;
 };
 
 /*
