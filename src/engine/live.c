@@ -256,30 +256,46 @@ const struct wr_kind_entry *wr_live_kinds(const struct wr_live *l, uint32_t *n)
 	return l->entries.items;
 }
 
-struct wr_move *wr_live_moves(struct wr_live *l, size_t *n)
+/* A place that nobody knows any more: for the next address. */
+static void forget(struct wr_live *l, uint32_t at)
 {
+	live_index_remove(&l->address_index, at);
+	l->addresses.items[at] =
+		(struct live_address){.kind = WR_NONE, .slot = WR_SLOT_NONE};
+	/* without memory the place is lost, and nothing else */
+	(void)wr_vec_push(&l->free_addresses, at);
+}
+
+int wr_live_moves(struct wr_live *l, struct wr_move **out, size_t *n)
+{
+	size_t kept = 0;
 	l->moves.n = 0;
 	for (size_t i = 0; i < l->moved.n; i++) {
-		const struct live_address *a = &l->addresses.items[l->moved.items[i]];
+		uint32_t at = l->moved.items[i];
+		struct live_address *a = &l->addresses.items[at];
 		struct wr_move move = {.ip = a->ip, .kind = a->kind, .slot = a->slot};
+		if (a->kind == WR_NONE && a->slot == WR_SLOT_NONE) {
+			forget(l, at); /* it came and went before anybody heard of it */
+			continue;
+		}
 		if (wr_vec_push(&l->moves, move) < 0)
-			return NULL;
+			return -ENOMEM;
+		l->moved.items[kept++] = at;
 	}
+	l->moved.n = kept;
+	*out = l->moves.items;
 	*n = l->moves.n;
-	return l->moves.items ? l->moves.items : &l->no_move;
+	return 0;
 }
 
 void wr_live_moved(struct wr_live *l)
 {
 	for (size_t i = 0; i < l->moves.n; i++) {
-		uint32_t at = l->moved.items[i];
-		struct live_address *a = &l->addresses.items[at];
+		struct live_address *a = &l->addresses.items[l->moved.items[i]];
 		a->slot = l->moves.items[i].slot;
 		a->moved = false;
-		if (a->kind != WR_NONE || wr_vec_push(&l->free_addresses, at) < 0)
-			continue; /* without memory its place is lost, and nothing else */
-		live_index_remove(&l->address_index, at);
-		*a = (struct live_address){.kind = WR_NONE, .slot = WR_SLOT_NONE};
+		if (a->kind == WR_NONE)
+			forget(l, l->moved.items[i]);
 	}
 	l->moved.n = l->moves.n = 0;
 }
@@ -349,6 +365,46 @@ const struct wr_object *wr_live_node(const struct wr_live *l, const char *name)
 {
 	uint32_t i = live_find_node(l, name);
 	return i == WR_NONE ? NULL : l->nodes.items[i].object;
+}
+
+static const struct wr_object *next_of(const struct wr_live *l, const uint32_t *list, size_t n,
+				       uint32_t *at)
+{
+	while (*at < n) {
+		const struct wr_object *o = l->policies.items[list[(*at)++]].object;
+		if (o)
+			return o;
+	}
+	return NULL;
+}
+
+const struct wr_object *wr_live_next_policy_in(const struct wr_live *l, const char *ns,
+					       uint32_t *at)
+{
+	uint32_t i = ns ? wr_world_find_namespace(l->program->world, ns) : WR_NONE;
+	if (!ns)
+		return next_of(l, l->cluster_policies.items, l->cluster_policies.n, at);
+	if (i == WR_NONE || i >= l->namespaces.n)
+		return NULL;
+	const struct live_namespace *s = &l->namespaces.items[i];
+	return next_of(l, s->policies.items, s->policies.n, at);
+}
+
+int wr_live_local_ips(const struct wr_live *l, struct wr_ip **out, size_t *n)
+{
+	WR_VEC(struct wr_ip) ips = {0};
+	for (size_t i = 0; i < l->addresses.n; i++) {
+		const struct live_address *a = &l->addresses.items[i];
+		if (a->kind == WR_NONE || !l->kinds.items[a->kind].key.here)
+			continue;
+		if (wr_vec_push(&ips, a->ip) < 0) {
+			wr_vec_free(&ips);
+			return -ENOMEM;
+		}
+	}
+	*out = ips.items;
+	*n = ips.n;
+	return 0;
 }
 
 const struct wr_object *wr_live_next_policy(const struct wr_live *l, uint32_t *at)

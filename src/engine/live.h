@@ -61,12 +61,15 @@ const struct wr_kind_entry *wr_live_kinds(const struct wr_live *l, uint32_t *n);
 /*
  * Addresses whose kind is another than when they were last taken. Whoever
  * takes them puts them in force, sets their slots, and says so by
- * wr_live_moved(); until then they stay in the list.
+ * wr_live_moved(); until then they stay in the list. 0 or -ENOMEM.
  */
-struct wr_move *wr_live_moves(struct wr_live *l, size_t *n);
+int wr_live_moves(struct wr_live *l, struct wr_move **out, size_t *n);
 void wr_live_moved(struct wr_live *l);
 
-/* All addresses are to be put in force, in the slots that they had in an earlier live (or NULL). */
+/*
+ * All addresses are to be put in force, in the slots that they have in an
+ * earlier live, or (NULL) in none.
+ */
 int wr_live_move_all(struct wr_live *l, const struct wr_live *earlier);
 
 /* ---- what is known ---- */
@@ -85,5 +88,11 @@ const struct wr_object *wr_live_owner(const struct wr_live *l, const struct wr_i
 const struct wr_object *wr_live_namespace(const struct wr_live *l, const char *name); /* or NULL */
 const struct wr_object *wr_live_node(const struct wr_live *l, const char *name);      /* or NULL */
 
-/* The next policy after *at (0 to begin); NULL at the end. */
+/* The next policy after *at (0 to begin), of all; NULL at the end. */
 const struct wr_object *wr_live_next_policy(const struct wr_live *l, uint32_t *at);
+/* The same of a namespace's NetworkPolicies; ns NULL: of those that are cluster-wide. */
+const struct wr_object *wr_live_next_policy_in(const struct wr_live *l, const char *ns,
+					       uint32_t *at);
+
+/* Addresses of this node's own pods: *n of them, to be freed by free(). 0 or -ENOMEM. */
+int wr_live_local_ips(const struct wr_live *l, struct wr_ip **out, size_t *n);

@@ -226,7 +226,6 @@ struct wr_live {
 	WR_VEC(uint32_t *) peer_atoms[2]; /* by slot: the program's */
 	WR_VEC(uint32_t) changed_slots;
 
-	struct wr_move no_move; /* where a list of none begins */
 	uint64_t random;
 	bool tables; /* have changed */
 	bool unseen; /* a key is asked for that pods were not looked at for */

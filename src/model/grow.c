@@ -73,6 +73,11 @@ int wr_world_grow_policy(struct wr_world *w, const struct wr_object *o, uint32_t
 	refresh(w);
 	if (rc)
 		return rc;
+	/* authors name it when its object is gone */
+	p.name = wr_arena_strdup(pv->arena, p.name);
+	p.ns = p.ns ? wr_arena_strdup(pv->arena, p.ns) : NULL;
+	if (!p.name || !p.ns != !o->meta.ns)
+		return -ENOMEM;
 	if (*slot != WR_NONE) {
 		pv->policies.items[*slot] = p;
 		return 0;

@@ -22,7 +22,10 @@ int wr_world_grow_labels(struct wr_world *w, const struct wr_label *labels, size
 /* The subject of a policy of any kind; of a NetworkPolicy, its namespace has a number. */
 int wr_world_grow_subject(struct wr_world *w, const struct wr_object *o, struct wr_peer *out);
 
-/* Resolves a policy into a slot: *slot, or a new one where that is WR_NONE. 0 or -ENOMEM. */
+/*
+ * Resolves a policy into a slot: *slot, or a new one where that is WR_NONE. Its
+ * names are copied; of the rest, what an object has is borrowed from it. 0 or -ENOMEM.
+ */
 int wr_world_grow_policy(struct wr_world *w, const struct wr_object *o, uint32_t *slot);
 
 /* Calls fn with every label key that a policy's selectors of pods and nodes name, doubles included. */

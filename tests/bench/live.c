@@ -50,7 +50,8 @@ static void settle(struct wr_live *l)
 	size_t n;
 	bool tables;
 	must(wr_live_update(l, &tables), "update");
-	struct wr_move *moves = wr_live_moves(l, &n);
+	struct wr_move *moves;
+	must(wr_live_moves(l, &moves, &n), "moves");
 	for (size_t i = 0; i < n; i++)
 		moves[i].slot = moves[i].kind == WR_NONE ? WR_SLOT_NONE : 1;
 	wr_live_moved(l);

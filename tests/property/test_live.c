@@ -236,7 +236,9 @@ static bool rebuild(struct run *r)
 static bool carry_out(struct run *r)
 {
 	size_t n;
-	struct wr_move *moves = wr_live_moves(r->live, &n);
+	struct wr_move *moves;
+	if (wr_live_moves(r->live, &moves, &n) < 0)
+		return differs(r, "no moves");
 	for (size_t i = 0; i < n; i++) {
 		const struct wr_move *m = find_loaded(r, &moves[i].ip);
 		if ((m ? (uint32_t)(m - r->loaded) : WR_SLOT_NONE) != moves[i].slot)
