@@ -151,6 +151,8 @@ static int prepare(struct agent *a, struct wr_diags *diags)
 	if (!rc)
 		rc = uv_timer_start(&a->check_timer, on_check, CHECK_MS, CHECK_MS);
 	if (!rc)
+		rc = fence_init(a);
+	if (!rc)
 		rc = control_start(a, diags);
 	if (!rc)
 		rc = http_start(a, diags);

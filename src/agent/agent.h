@@ -25,7 +25,7 @@ struct wr_agent_opts {
 	const char *run_dir;               /* lock and socket; made where missing */
 	const char *listen; /* "ADDRESS:PORT" for /healthz, /readyz and /metrics; NULL: none */
 	bool unknown_pods_allow, keep_established;
-	bool no_confine; /* keep all privileges */
+	bool no_confine;           /* keep all privileges */
 	enum wr_flow_log flow_log; /* as JSON lines, one at a time */
 	uint32_t flow_rate;        /* of these, at most so many a second; 0: 100 */
 	void (*log)(void *ctx, enum wr_log_level level, const char *text);

@@ -40,19 +40,34 @@ static void keep_recent(struct agent *a, const char *line)
 		free(copy);
 }
 
+/* One event as a line; nothing in it before the source has been read. */
+static int write_line(struct agent *a, const struct weir_event *e, struct wr_buf *line)
+{
+	struct wr_ip ips[2] = {{.family = e->family}, {.family = e->family}};
+	struct who who;
+	memcpy(ips[0].b, e->src, sizeof(ips[0].b));
+	memcpy(ips[1].b, e->dst, sizeof(ips[1].b));
+	int rc = a->live ? who_is(a, ips, &who) : -ENOENT;
+	if (rc)
+		return rc;
+	struct wr_flow_context context = {
+		.program = who.program,
+		/* what has changed since is not what judged */
+		.generation = a->dirty ? 0 : a->now.generation,
+		.node = a->opts->node,
+	};
+	rc = wr_flow_write(&context, e, line);
+	who_free(&who);
+	return rc;
+}
+
 static void on_event(void *ctx, const struct weir_event *e)
 {
 	struct agent *a = ctx;
 	WR_CLEANUP(buf)
 	struct wr_buf line = {0};
-	struct wr_flow_context context = {
-		.program = a->now.program,
-		.generation = a->now.generation,
-		.node = a->opts->node,
-	};
 	a->flows_seen++;
-	/* before the first program of this process nothing has a name */
-	if (!a->now.program || wr_flow_write(&context, e, &line) < 0)
+	if (write_line(a, e, &line) < 0)
 		return;
 	keep_recent(a, line.data);
 	control_flow(a, line.data);

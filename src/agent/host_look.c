@@ -126,24 +126,6 @@ int wr_host_look(struct host_facts *out)
 
 /* ---- the agent's ---- */
 
-static int local_pods(const struct agent *a, struct wr_ip **out, size_t *n)
-{
-	const struct wr_world *w = a->now.world;
-	uint32_t node = w ? wr_world_find_node(w, a->opts->node) : WR_NONE;
-	WR_VEC(struct wr_ip) ips = {0};
-	for (uint32_t i = 0; w && node != WR_NONE && i < w->n_pods; i++) {
-		const struct wr_pod *p = &w->pods[i];
-		for (size_t k = 0; p->node == node && !p->host_network && k < p->n_ips; k++)
-			if (wr_vec_push(&ips, p->ips[k]) < 0) {
-				wr_vec_free(&ips);
-				return -ENOMEM;
-			}
-	}
-	*out = ips.items;
-	*n = ips.n;
-	return 0;
-}
-
 /* Start times that were on and are off: ours to mend. */
 static void mend(struct agent *a, struct host_facts *f)
 {
@@ -174,8 +156,8 @@ void host_check(struct agent *a)
 	struct wr_ip *pods = NULL;
 	size_t n = 0;
 	int rc = wr_host_look(&facts);
-	if (!rc)
-		rc = local_pods(a, &pods, &n);
+	if (!rc && a->live)
+		rc = wr_live_local_ips(a->live, &pods, &n);
 	a->host_checked_ns = uv_hrtime();
 	a->host_generation = a->now.generation;
 	if (!rc) {

@@ -5,7 +5,9 @@
  *
  *	source_kube.c	the API's objects, from stores that follow it
  *	source_files.c	a folder's, read whole when something in it changes
- *	sync.c		a snapshot of the source to a program in force
+ *	sync.c		what the source says to what is in force
+ *	fence.c		the wait for packets under way
+ *	who.c		whose an address is, and what is said about it
  *	events.c	what the kernel tells of connections: flow log and followers
  *	report.c	what the agent says of itself: status, readiness, metrics
  *	http.c		/healthz, /readyz, /metrics
@@ -22,25 +24,26 @@
 #include "base/buf.h"
 #include "base/vec.h"
 #include "datapath/datapath.h"
+#include "engine/live.h"
 
 struct agent;
 
 /* ---- sources ---- */
 
-/* All objects of a source at one time, with what keeps them alive. */
-struct snapshot {
-	struct wr_objects objects;
-	void *keep;
-	void (*release)(void *keep);
-};
-
-void snapshot_free(struct snapshot *s);
+typedef int (*object_fn)(void *ctx, const struct wr_object *o);
 
 struct source {
 	/* Whether all of it has been read once; before that there is nothing to enforce. */
 	bool (*synced)(void *self);
-	/* 0, or negative errno with errors in diags: nothing changes. */
-	int (*snapshot)(void *self, struct snapshot *out, struct wr_diags *diags);
+	/*
+	 * Reads what each() goes through from now on; NULL: it is told as it changes.
+	 * 0, or negative errno with errors in diags: nothing changes. What was read
+	 * before stays until drop(): then the last load is what is used, or is not.
+	 */
+	int (*load)(void *self, struct wr_diags *diags);
+	void (*drop)(void *self, bool used);
+	/* Calls fn with every object; stops at its first error. */
+	int (*each)(void *self, object_fn fn, void *ctx);
 	/* Its part of the status, as JSON members with a comma before each. */
 	void (*describe)(void *self, struct wr_buf *out);
 	/* Its metrics. */
@@ -55,7 +58,10 @@ struct source {
 #define SOURCE_NEEDS_FILES 1u    /* files that may be another user's */
 #define SOURCE_NEEDS_PROGRAMS 2u /* programs that it starts */
 
-/* They call agent_changed() when something has changed. */
+/*
+ * They call agent_changed() when something has changed, and agent_put() and
+ * agent_removed() where they know what; an object lives until it is replaced or removed.
+ */
 int source_kube_new(struct agent *a, const struct source **out, void **self,
 		    struct wr_diags *diags);
 int source_files_new(struct agent *a, const struct source **out, void **self,
@@ -69,14 +75,23 @@ struct histogram {
 	double sum;
 };
 
-/* What is in force, and what it was made of. */
+/* What is in force. */
 struct enforced {
-	struct snapshot snapshot;
-	struct wr_world *world;
-	struct wr_program *program;
+	bool any;
 	uint32_t generation;
 	double since;   /* wall-clock seconds */
 	double took_ms; /* from the first change to its being in force */
+};
+
+/* The wait for packets under way, in a thread of its own (fence.c). */
+struct fence {
+	uv_work_t work;
+	uv_sem_t done;
+	const struct wr_datapath *dp;
+	uint64_t ticket;
+	bool running;   /* its callback is still to come */
+	bool abandoned; /* and is to do nothing: the datapath was closed */
+	int rc;
 };
 
 struct agent {
@@ -94,6 +109,11 @@ struct agent {
 	struct wr_datapath *dp;
 	struct wr_cidr *pod_cidrs; /* that the datapath was opened with */
 	uint32_t n_pod_cidrs;
+	struct wr_live *live; /* what the source says, as tables; NULL: not yet */
+	bool rebuild;         /* it is to be made anew */
+	bool replace;         /* the datapath is to be told all of it */
+	bool tables_due;      /* its tables have changed and are not in force */
+	struct fence fence;
 	struct enforced now;
 	bool dirty;        /* something has changed that is not in force */
 	uint64_t dirty_ns; /* since when (monotonic) */
@@ -125,13 +145,29 @@ void agent_log(struct agent *a, enum wr_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The first errors of diags, one log line each. */
 void agent_log_diags(struct agent *a, const struct wr_diags *diags);
-/* Something has changed: a new program soon. */
+/* Something has changed: it is going to be in force soon. */
 void agent_changed(struct agent *a);
+void agent_put(struct agent *a, const struct wr_object *o);
+void agent_removed(struct agent *a, const struct wr_object *o);
 
 /* sync.c */
 void sync_now(struct agent *a);
 void sync_check(struct agent *a); /* whether what is loaded is still as it was left */
 void sync_free(struct agent *a);
+
+/* fence.c */
+int fence_init(struct agent *a);
+void fence_start(struct agent *a);   /* where something waits for one */
+void fence_abandon(struct agent *a); /* waits: before the datapath is closed */
+
+/* who.c: a program of all that matters for connections between two addresses. */
+struct who {
+	WR_VEC(struct wr_object *) objects;
+	struct wr_world *world;
+	struct wr_program *program;
+};
+int who_is(const struct agent *a, const struct wr_ip ips[2], struct who *out);
+void who_free(struct who *w);
 
 /* events.c */
 int events_start(struct agent *a); /* after the datapath was opened */

@@ -35,7 +35,7 @@ bool report_ready(struct agent *a, struct wr_buf *why)
 	const char *text = !a->source->synced(a->source_self)
 				   ? "the source has not been read whole yet"
 			   : *a->problem           ? a->problem
-			   : !a->now.program       ? "nothing has been put in force yet"
+			   : !a->now.any           ? "nothing has been put in force yet"
 			   : a->dirty              ? "a change is on its way into the kernel"
 			   : !loaded               ? "what is loaded in the kernel cannot be read"
 			   : stats.links != 6      ? "not all hooks are attached"
@@ -57,28 +57,33 @@ static void put_time(struct wr_buf *out, double t)
 	wr_buf_json(out, text);
 }
 
+static const char *title_of(const struct wr_object *o, char title[WR_POLICY_TITLE])
+{
+	struct wr_policy p = {.ns = o->meta.ns,
+			      .name = o->meta.name,
+			      .tier = o->meta.ns ? WR_TIER_NETWORKPOLICY : o->cp.tier};
+	return wr_policy_title(&p, title);
+}
+
 static void put_policies(struct agent *a, struct wr_buf *out)
 {
-	const struct wr_world *w = a->now.world;
+	const struct wr_object *o;
+	size_t n = 0;
 	wr_buf_text(out, ",\"policies\":[");
-	for (uint32_t i = 0; w && i < w->n_policies; i++) {
-		const struct wr_policy *p = &w->policies[i];
+	for (uint32_t at = 0; (o = wr_live_next_policy(a->live, &at)); n++) {
 		char title[WR_POLICY_TITLE];
-		wr_buf_text(out, i ? ",{\"policy\":" : "{\"policy\":");
-		wr_buf_json(out, wr_policy_title(p, title));
+		wr_buf_text(out, n ? ",{\"policy\":" : "{\"policy\":");
+		wr_buf_json(out, title_of(o, title));
 		wr_buf_text(out, ",\"kind\":");
-		wr_buf_json(out, wr_kind_name(p->object->kind));
+		wr_buf_json(out, wr_kind_name(o->kind));
 		wr_buf_text(out, "}");
 	}
 	wr_buf_text(out, "]");
 }
 
-/* Rules that do not do what they say. */
-static void put_shortcomings(struct agent *a, struct wr_buf *out)
+/* Rules that do not do what they say; of one policy in a world of its own. */
+static void put_shortcomings_of(const struct wr_world *w, struct wr_buf *out, size_t *n)
 {
-	const struct wr_world *w = a->now.world;
-	size_t n = 0;
-	wr_buf_text(out, ",\"shortcomings\":[");
 	for (uint32_t i = 0; i < w->n_policies; i++)
 		for (int dir = 0; dir < 2; dir++)
 			for (size_t k = 0; k < w->policies[i].n_rules[dir]; k++) {
@@ -87,7 +92,7 @@ static void put_shortcomings(struct agent *a, struct wr_buf *out)
 				char title[WR_POLICY_TITLE];
 				if (!why)
 					continue;
-				wr_buf_text(out, n++ ? ",{\"policy\":" : "{\"policy\":");
+				wr_buf_text(out, (*n)++ ? ",{\"policy\":" : "{\"policy\":");
 				wr_buf_json(out, wr_policy_title(&w->policies[i], title));
 				wr_buf_printf(out,
 					      ",\"direction\":\"%s\",\"rule\":%zu,\"message\":",
@@ -95,6 +100,18 @@ static void put_shortcomings(struct agent *a, struct wr_buf *out)
 				wr_buf_json(out, why);
 				wr_buf_text(out, "}");
 			}
+}
+
+static void put_shortcomings(struct agent *a, struct wr_buf *out)
+{
+	struct who who;
+	size_t n = 0;
+	wr_buf_text(out, ",\"shortcomings\":[");
+	/* only cluster-wide policies have any: these are part of every answer */
+	if (!who_is(a, (struct wr_ip[2]){{0}}, &who)) {
+		put_shortcomings_of(who.world, out, &n);
+		who_free(&who);
+	}
 	wr_buf_text(out, "]");
 }
 
@@ -109,11 +126,13 @@ void report_status(struct agent *a, struct wr_buf *out)
 		      ready ? "true" : "false");
 	wr_buf_json(out, ready ? NULL : why.data);
 	a->source->describe(a->source_self, out);
-	if (a->now.program) {
+	if (a->now.any && a->live) {
+		struct wr_live_counts counts;
+		wr_live_count(a->live, &counts);
 		wr_buf_printf(out, ",\"generation\":%u,\"since\":", a->now.generation);
 		put_time(out, a->now.since);
 		wr_buf_printf(out, ",\"tookMilliseconds\":%.3f,\"pods\":%u,\"namespaces\":%u",
-			      a->now.took_ms, a->now.world->n_pods, a->now.world->n_namespaces);
+			      a->now.took_ms, counts.pods, counts.namespaces);
 		put_policies(a, out);
 		put_shortcomings(a, out);
 	}
@@ -161,21 +180,25 @@ static void put_escaped(struct wr_buf *out, const char *s)
 /* New connections by the rule or the policies that judged them. */
 static void policy_counters(struct agent *a, struct wr_buf *out)
 {
-	uint32_t n = wr_program_n_authors(a->now.program);
+	const struct wr_program *p = wr_live_program(a->live);
+	uint32_t n = wr_program_n_authors(p);
 	uint64_t *counts = calloc(n + 1, sizeof(*counts));
 	wr_buf_text(out, "# HELP weir_rule_connections_total New connections by the rule that "
 			 "judged them, of the generation in force.\n"
 			 "# TYPE weir_rule_connections_total counter\n");
 	if (counts && wr_datapath_author_counts(a->opts->pin_dir, counts, n) == 0)
 		for (uint32_t i = 0; i < n; i++) {
-			const struct wr_author *by = wr_program_author(a->now.program, i);
+			const struct wr_author *by = wr_program_author(p, i);
 			char title[WR_POLICY_TITLE];
 			if (by->kind != WR_BY_RULE || !counts[i])
 				continue;
-			const struct wr_policy *p = &a->now.world->policies[by->policy];
-			const struct wr_rule *r = &p->rules[by->dir][by->rule];
+			const struct wr_policy *pol = &wr_program_world(p)->policies[by->policy];
+			/* it has changed, and what counts is still the one before */
+			if (by->rule >= pol->n_rules[by->dir])
+				continue;
+			const struct wr_rule *r = &pol->rules[by->dir][by->rule];
 			wr_buf_text(out, "weir_rule_connections_total{policy=\"");
-			put_escaped(out, wr_policy_title(p, title));
+			put_escaped(out, wr_policy_title(pol, title));
 			wr_buf_printf(out, "\",direction=\"%s\",rule=\"%u\",verdict=\"%s\"} %llu\n",
 				      by->dir == WR_EGRESS ? "egress" : "ingress", by->rule + 1,
 				      r->action == WR_DENY ? "deny" : "allow",
@@ -241,15 +264,17 @@ static double resident_bytes(void)
 
 void report_metrics(struct agent *a, struct wr_buf *out)
 {
-	const struct wr_world *w = a->now.world;
+	struct wr_live_counts counts = {0};
+	if (a->live)
+		wr_live_count(a->live, &counts);
 	gauge(out, "weir_ready", "1 when all that the source has said is in force.",
 	      report_ready(a, NULL));
 	gauge(out, "weir_confined", "1 when the agent has given up what it does not need.",
 	      a->confined);
 	gauge(out, "weir_generation", "Generation of policies in force.", a->now.generation);
-	gauge(out, "weir_policies", "Policies in force.", w ? w->n_policies : 0);
-	gauge(out, "weir_pods", "Pods known.", w ? w->n_pods : 0);
-	gauge(out, "weir_namespaces", "Namespaces known.", w ? w->n_namespaces : 0);
+	gauge(out, "weir_policies", "Policies in force.", counts.policies);
+	gauge(out, "weir_pods", "Pods known.", counts.pods);
+	gauge(out, "weir_namespaces", "Namespaces known.", counts.namespaces);
 	histogram(out, "weir_sync_duration_seconds",
 		  "From the first change that is seen until it is in force.", &a->sync_seconds);
 	counter(out, "weir_syncs_total", "Programs put in force.", a->syncs);
@@ -263,6 +288,6 @@ void report_metrics(struct agent *a, struct wr_buf *out)
 	a->source->metrics(a->source_self, out);
 	host_metrics(a, out);
 	datapath_metrics(a, out);
-	if (a->now.program)
+	if (a->now.any && a->live)
 		policy_counters(a, out);
 }

@@ -10,23 +10,25 @@
 #include "agent/internal.h"
 #include "input/input.h"
 
+/* The folder as it was read once. */
+struct reading {
+	struct wr_input *in;
+	struct wr_arena *arena;
+	struct wr_objects objects;
+};
+
 struct file_source {
 	struct agent *agent;
 	uv_fs_event_t watch;
+	struct reading now, before;
 	char trouble[600];
 };
 
-struct kept {
-	struct wr_input *in;
-	struct wr_arena *arena;
-};
-
-static void release(void *keep)
+static void reading_free(struct reading *r)
 {
-	struct kept *k = keep;
-	wr_arena_free(k->arena);
-	wr_input_free(k->in);
-	free(k);
+	wr_arena_free(r->arena);
+	wr_input_free(r->in);
+	*r = (struct reading){0};
 }
 
 static bool is_synced(void *self)
@@ -35,21 +37,38 @@ static bool is_synced(void *self)
 	return true;
 }
 
-static int snapshot(void *self, struct snapshot *out, struct wr_diags *diags)
+static int load(void *self, struct wr_diags *diags)
 {
 	struct file_source *s = self;
-	struct kept *k = calloc(1, sizeof(*k));
-	if (!k)
-		return -ENOMEM;
-	*out = (struct snapshot){.keep = k, .release = release};
-	k->in = wr_input_new(NULL);
-	k->arena = wr_arena_new();
-	int rc = k->in && k->arena ? wr_input_path(k->in, s->agent->opts->manifests, diags)
-				   : -ENOMEM;
+	struct reading r = {.in = wr_input_new(NULL), .arena = wr_arena_new()};
+	int rc = r.in && r.arena ? wr_input_path(r.in, s->agent->opts->manifests, diags) : -ENOMEM;
 	if (!rc)
-		rc = wr_decode(k->in, k->arena, diags, &out->objects);
-	if (rc)
-		snapshot_free(out);
+		rc = wr_decode(r.in, r.arena, diags, &r.objects);
+	if (rc) {
+		reading_free(&r);
+		return rc;
+	}
+	s->before = s->now;
+	s->now = r;
+	return 0;
+}
+
+static void drop(void *self, bool used)
+{
+	struct file_source *s = self;
+	struct reading dropped = used ? s->before : s->now;
+	if (!used)
+		s->now = s->before;
+	s->before = (struct reading){0};
+	reading_free(&dropped);
+}
+
+static int each(void *self, object_fn fn, void *ctx)
+{
+	struct file_source *s = self;
+	int rc = 0;
+	for (size_t i = 0; i < s->now.objects.n && !rc; i++)
+		rc = fn(ctx, s->now.objects.items[i]);
 	return rc;
 }
 
@@ -80,7 +99,9 @@ static unsigned needs(void *self)
 
 static void on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct file_source *s = handle->data;
+	reading_free(&s->now);
+	free(s);
 }
 
 static void stop(void *self)
@@ -91,7 +112,9 @@ static void stop(void *self)
 
 static const struct source source = {
 	.synced = is_synced,
-	.snapshot = snapshot,
+	.load = load,
+	.drop = drop,
+	.each = each,
 	.describe = describe,
 	.metrics = metrics,
 	.trouble = trouble,
@@ -107,6 +130,7 @@ static void on_event(uv_fs_event_t *watch, const char *name, int events, int sta
 	if (status)
 		agent_log(s->agent, WR_LOG_ERROR, "%s: %s", s->agent->opts->manifests,
 			  uv_strerror(status));
+	s->agent->rebuild = true;
 	agent_changed(s->agent);
 }
 

@@ -33,27 +33,37 @@ struct kube_source {
 
 /* ---- what the stores tell ---- */
 
-static void on_item(void *arg, const struct wr_kube_item *item)
+static void tell_problem(struct kube_source *s, const struct wr_kube_item *item)
 {
-	struct kube_source *s = arg;
 	if (item->problem)
 		agent_log(s->agent, WR_LOG_WARNING, "%s%s%s: %s; what was read of it before stays",
 			  item->ns ? item->ns : "", item->ns ? "/" : "", item->name, item->problem);
-	agent_changed(s->agent);
+}
+
+static void on_added(void *arg, const struct wr_kube_item *item)
+{
+	struct kube_source *s = arg;
+	tell_problem(s, item);
+	if (item->object)
+		agent_put(s->agent, item->object);
+	else
+		agent_changed(s->agent);
 }
 
 static void on_changed(void *arg, const struct wr_kube_item *before,
 		       const struct wr_kube_item *item)
 {
-	(void)before;
-	on_item(arg, item);
+	(void)before; /* one that was read once is never unread again */
+	on_added(arg, item);
 }
 
 static void on_deleted(void *arg, const struct wr_kube_item *before)
 {
 	struct kube_source *s = arg;
-	(void)before;
-	agent_changed(s->agent);
+	if (before->object)
+		agent_removed(s->agent, before->object);
+	else
+		agent_changed(s->agent);
 }
 
 static void on_synced(void *arg)
@@ -72,7 +82,7 @@ static void on_status(void *arg, const struct wr_kube_status *status)
 }
 
 static const struct wr_kube_store_handlers handlers = {
-	.added = on_item,
+	.added = on_added,
 	.changed = on_changed,
 	.deleted = on_deleted,
 	.synced = on_synced,
@@ -92,56 +102,16 @@ static bool is_synced(void *self)
 	return true;
 }
 
-struct kept {
-	const struct wr_kube_item **items;
-	size_t n;
-};
-
-static void release(void *keep)
+static int each(void *self, object_fn fn, void *ctx)
 {
-	struct kept *k = keep;
-	for (size_t i = 0; i < k->n; i++)
-		wr_kube_item_unref(k->items[i]);
-	free(k->items);
-	free(k);
-}
-
-/* A reader's copy of pointers; the objects are immutable and counted. */
-static int take(struct kube_source *s, struct snapshot *out)
-{
-	struct kept *k = calloc(1, sizeof(*k));
-	size_t most = 1;
-	for (size_t i = 0; i < N_KINDS; i++)
-		most += wr_kube_store_count(s->stores[i]);
-	if (!k)
-		return -ENOMEM;
-	*out = (struct snapshot){.keep = k, .release = release};
-	k->items = calloc(most, sizeof(*k->items) + sizeof(struct wr_object *));
-	if (!k->items)
-		return -ENOMEM;
-	out->objects.items = (struct wr_object **)(void *)(k->items + most);
+	struct kube_source *s = self;
+	int rc = 0;
 	for (size_t i = 0; i < N_KINDS; i++) {
 		const struct wr_kube_item *item;
-		for (size_t at = 0; (item = wr_kube_store_next(s->stores[i], &at));) {
-			union {
-				const struct wr_object *in;
-				struct wr_object *out;
-			} object = {.in = item->object};
-			if (!item->object)
-				continue;
-			k->items[k->n++] = wr_kube_item_ref(item);
-			out->objects.items[out->objects.n++] = object.out;
-		}
+		for (size_t at = 0; !rc && (item = wr_kube_store_next(s->stores[i], &at));)
+			if (item->object)
+				rc = fn(ctx, item->object);
 	}
-	return 0;
-}
-
-static int snapshot(void *self, struct snapshot *out, struct wr_diags *diags)
-{
-	(void)diags;
-	int rc = take(self, out);
-	if (rc)
-		snapshot_free(out);
 	return rc;
 }
 
@@ -263,7 +233,7 @@ static void stop(void *self)
 
 static const struct source source = {
 	.synced = is_synced,
-	.snapshot = snapshot,
+	.each = each,
 	.describe = describe,
 	.metrics = metrics,
 	.trouble = trouble,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sync: a snapshot of the source becomes a world, a program, and what is in
- * force; in one step, or not at all. What fails is tried again later, and until
- * then the last program stays.
+ * Sync: what the source says becomes what is in force, in one step or not at
+ * all. Each change is put into live tables as it is heard of; what has become
+ * different in them goes into the kernel when the loop has read all that is
+ * there. What fails is tried again later, from the beginning, and until then
+ * what is in force stays.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,28 +16,7 @@
 #define RETRY_MS 1000
 #define RETRY_MAX_MS 30000
 
-void snapshot_free(struct snapshot *s)
-{
-	if (s->release)
-		s->release(s->keep);
-	*s = (struct snapshot){0};
-}
-
-static void enforced_free(struct enforced *e)
-{
-	wr_program_unref(e->program);
-	wr_world_unref(e->world);
-	snapshot_free(&e->snapshot);
-	*e = (struct enforced){0};
-}
-
 /* ---- the datapath, opened with this node's pod ranges ---- */
-
-static const struct wr_node *own_node(const struct agent *a, const struct wr_world *w)
-{
-	uint32_t i = wr_world_find_node(w, a->opts->node);
-	return i == WR_NONE ? NULL : &w->nodes[i];
-}
 
 static bool same_ranges(const struct agent *a, const struct wr_node_object *node)
 {
@@ -64,19 +45,19 @@ static int keep_ranges(struct agent *a, const struct wr_node_object *node)
 
 static void close_datapath(struct agent *a)
 {
+	fence_abandon(a);
 	events_stop(a);
 	wr_datapath_close(a->dp);
 	a->dp = NULL;
 }
 
-static int open_datapath(struct agent *a, const struct wr_world *w, struct wr_diags *diags)
+/* node: its own object, or NULL. */
+static int open_datapath(struct agent *a, const struct wr_node_object *node, struct wr_diags *diags)
 {
-	const struct wr_node *node = own_node(a, w);
-	const struct wr_node_object *object = node && node->object ? &node->object->node : NULL;
-	if (a->dp && same_ranges(a, object))
+	if (a->dp && same_ranges(a, node))
 		return 0;
 	close_datapath(a);
-	int rc = keep_ranges(a, object);
+	int rc = keep_ranges(a, node);
 	if (rc)
 		return rc;
 	struct wr_datapath_opts opts = {
@@ -88,25 +69,160 @@ static int open_datapath(struct agent *a, const struct wr_world *w, struct wr_di
 		.keep_established = a->opts->keep_established,
 		.no_allowed_events = a->opts->flow_log != WR_FLOWS_ALL,
 	};
+	a->replace = true;
 	rc = wr_datapath_open(&opts, diags, &a->dp);
 	return rc ? rc : events_start(a);
 }
 
+/* ---- live tables ---- */
+
+struct building {
+	struct agent *agent;
+	struct wr_live *live;
+	const struct wr_object *own; /* this node's object */
+	bool policies;               /* these now, or all others */
+};
+
+static bool is_own_node(const struct agent *a, const struct wr_object *o)
+{
+	return o->kind == WR_KIND_NODE && !strcmp(o->meta.name, a->opts->node);
+}
+
+static int find_own_node(void *ctx, const struct wr_object *o)
+{
+	struct building *b = ctx;
+	if (is_own_node(b->agent, o))
+		b->own = o;
+	return 0;
+}
+
+static int put(void *ctx, const struct wr_object *o)
+{
+	struct building *b = ctx;
+	return wr_kind_is_policy(o->kind) == b->policies ? wr_live_put(b->live, o) : 0;
+}
+
+/* All objects into live tables; *own: this node's. */
+static int build(struct agent *a, struct building *b)
+{
+	const struct source *source = a->source;
+	int rc = source->each(a->source_self, find_own_node, b);
+	const struct wr_node_object *node = b->own ? &b->own->node : NULL;
+	struct wr_live_opts opts = {
+		.node = a->opts->node,
+		.pod_cidrs = node ? node->pod_cidrs : NULL,
+		.n_pod_cidrs = node ? (uint32_t)node->n_pod_cidrs : 0,
+	};
+	if (!rc)
+		rc = wr_live_new(&opts, &b->live);
+	for (int pass = 0; pass < 2 && !rc; pass++) {
+		b->policies = !pass;
+		rc = source->each(a->source_self, put, b);
+	}
+	return rc;
+}
+
+static int rebuild(struct agent *a, struct wr_diags *diags)
+{
+	struct building b = {.agent = a};
+	int rc = a->source->load ? a->source->load(a->source_self, diags) : 0;
+	if (rc)
+		return rc;
+	rc = build(a, &b);
+	if (!rc)
+		rc = open_datapath(a, b.own ? &b.own->node : NULL, diags);
+	/* addresses that are loaded keep their slots */
+	if (!rc)
+		rc = wr_live_move_all(b.live, a->live);
+	if (a->source->drop)
+		a->source->drop(a->source_self, !rc);
+	if (rc) {
+		wr_live_free(b.live);
+		return rc;
+	}
+	wr_live_free(a->live);
+	a->live = b.live;
+	a->rebuild = false;
+	a->tables_due = true;
+	return 0;
+}
+
+/* What cannot be followed any more, for want of memory, is made anew. */
+static void give_up(struct agent *a)
+{
+	wr_live_free(a->live);
+	a->live = NULL;
+	a->replace = true;
+}
+
+void agent_put(struct agent *a, const struct wr_object *o)
+{
+	/* its pod ranges are what the datapath was opened with */
+	if (is_own_node(a, o) && !same_ranges(a, &o->node))
+		a->rebuild = true;
+	if (a->live && wr_live_put(a->live, o) < 0)
+		give_up(a);
+	agent_changed(a);
+}
+
+void agent_removed(struct agent *a, const struct wr_object *o)
+{
+	if (is_own_node(a, o) && !same_ranges(a, NULL))
+		a->rebuild = true;
+	if (a->live && wr_live_remove(a->live, o) < 0)
+		give_up(a);
+	agent_changed(a);
+}
+
 /* ---- one sync ---- */
 
-static int build(struct agent *a, struct enforced *next, struct wr_diags *diags)
+static int replace_all(struct agent *a, const struct wr_tables *t, struct wr_diags *diags)
 {
-	struct wr_compile_opts opts = {.node = a->opts->node};
-	int rc = a->source->snapshot(a->source_self, &next->snapshot, diags);
+	struct wr_move *moves;
+	size_t n;
+	int rc = wr_live_move_all(a->live, NULL);
 	if (!rc)
-		rc = wr_world_new(&next->snapshot.objects, diags, &next->world);
-	if (!rc)
-		rc = wr_compile(next->world, &opts, a->now.program, &next->program);
-	if (!rc)
-		rc = open_datapath(a, next->world, diags);
-	if (!rc)
-		rc = wr_datapath_apply(a->dp, next->program, diags);
+		rc = wr_live_moves(a->live, &moves, &n);
+	return rc ? rc : wr_datapath_replace(a->dp, t, moves, n, diags);
+}
+
+/* -EBUSY: packets are under way that this has to wait for. */
+static int load(struct agent *a, struct wr_diags *diags)
+{
+	struct wr_tables t = {.program = wr_live_program(a->live)};
+	struct wr_move *moves;
+	size_t n;
+	t.kinds = wr_live_kinds(a->live, &t.n_kinds);
+	int rc = a->replace ? -ESTALE : wr_live_moves(a->live, &moves, &n);
+	if (!rc && (n || a->tables_due))
+		rc = wr_datapath_change(a->dp, a->tables_due ? &t : NULL, moves, n, diags);
+	if (rc == -ESTALE)
+		rc = replace_all(a, &t, diags);
+	if (rc == -EBUSY)
+		return rc;
+	a->replace = rc != 0;
+	if (!rc) {
+		wr_live_moved(a->live);
+		a->tables_due = false;
+	}
 	return rc;
+}
+
+static int step(struct agent *a, struct wr_diags *diags)
+{
+	bool tables = false;
+	int rc = 0;
+	if (!a->live || a->rebuild || !a->dp || wr_live_stale(a->live))
+		rc = rebuild(a, diags);
+	if (rc)
+		return rc;
+	rc = wr_live_update(a->live, &tables);
+	a->tables_due |= tables;
+	if (rc) {
+		give_up(a);
+		return rc;
+	}
+	return load(a, diags);
 }
 
 static double wall_clock(void)
@@ -139,41 +255,43 @@ static void failed(struct agent *a, int rc, const struct wr_diags *diags)
 	uv_timer_start(&a->sync_timer, on_retry, wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS, 0);
 }
 
-static void succeeded(struct agent *a, struct enforced *next)
+static void succeeded(struct agent *a)
 {
 	uint64_t ended = uv_hrtime();
-	next->generation = wr_datapath_generation(a->dp);
-	next->since = wall_clock();
-	next->took_ms = (double)(ended - a->dirty_ns) / 1e6;
-	bool first = !a->now.program;
-	enforced_free(&a->now);
-	a->now = *next;
+	bool first = !a->now.any;
+	a->now = (struct enforced){
+		.any = true,
+		.generation = wr_datapath_generation(a->dp),
+		.since = wall_clock(),
+		.took_ms = (double)(ended - a->dirty_ns) / 1e6,
+	};
 	a->dirty = false;
 	a->failures = 0;
 	a->problem[0] = '\0';
 	a->syncs++;
-	histogram_add(&a->sync_seconds, next->took_ms / 1e3);
-	if (first)
-		agent_log(a, WR_LOG_INFO,
-			  "enforcing %u policies for %u pods in %u namespaces, generation %u",
-			  next->world->n_policies, next->world->n_pods, next->world->n_namespaces,
-			  next->generation);
+	histogram_add(&a->sync_seconds, a->now.took_ms / 1e3);
+	if (!first)
+		return;
+	struct wr_live_counts n;
+	wr_live_count(a->live, &n);
+	agent_log(a, WR_LOG_INFO,
+		  "enforcing %u policies for %u pods in %u namespaces, generation %u", n.policies,
+		  n.pods, n.namespaces, a->now.generation);
 }
 
 void sync_now(struct agent *a)
 {
-	struct enforced next = {0};
 	if (!a->dirty || a->stopping || !a->source->synced(a->source_self))
 		return;
 	struct wr_diags *diags = wr_diags_new();
-	int rc = diags ? build(a, &next, diags) : -ENOMEM;
-	if (!rc) {
-		succeeded(a, &next);
-	} else {
-		enforced_free(&next);
-		if (diags)
-			failed(a, rc, diags);
-	}
+	int rc = diags ? step(a, diags) : -ENOMEM;
+	if (!rc)
+		succeeded(a);
+	else if (rc != -EBUSY && diags)
+		failed(a, rc, diags);
+	/* after the fence that is waited for there is another try */
+	if (!rc || rc == -EBUSY)
+		fence_start(a);
 	wr_diags_free(diags);
 }
 
@@ -201,6 +319,6 @@ void sync_check(struct agent *a)
 void sync_free(struct agent *a)
 {
 	close_datapath(a);
-	enforced_free(&a->now);
+	wr_live_free(a->live);
 	free(a->pod_cidrs);
 }

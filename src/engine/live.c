@@ -260,8 +260,7 @@ const struct wr_kind_entry *wr_live_kinds(const struct wr_live *l, uint32_t *n)
 static void forget(struct wr_live *l, uint32_t at)
 {
 	live_index_remove(&l->address_index, at);
-	l->addresses.items[at] =
-		(struct live_address){.kind = WR_NONE, .slot = WR_SLOT_NONE};
+	l->addresses.items[at] = (struct live_address){.kind = WR_NONE, .slot = WR_SLOT_NONE};
 	/* without memory the place is lost, and nothing else */
 	(void)wr_vec_push(&l->free_addresses, at);
 }
@@ -339,6 +338,7 @@ void wr_live_count(const struct wr_live *l, struct wr_live_counts *out)
 {
 	*out = l->counts;
 	out->kinds = (uint32_t)l->kinds.n;
+	out->namespaces = (uint32_t)l->namespaces.n;
 }
 
 const struct wr_object *wr_live_owner(const struct wr_live *l, const struct wr_ip *ip,

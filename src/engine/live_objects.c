@@ -56,8 +56,6 @@ int live_put_namespace(struct wr_live *l, const char *name, const struct wr_obje
 	if (rc)
 		return rc;
 	struct live_namespace *ns = &l->namespaces.items[i], before = *ns;
-	l->counts.namespaces += !ns->object && o;
-	l->counts.namespaces -= ns->object && !o;
 	ns->object = o;
 	rc = namespace_labels(l, ns);
 	if (rc)

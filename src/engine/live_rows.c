@@ -366,8 +366,10 @@ static int identify(struct wr_live *l, uint32_t kind)
 		rc = row_of(l, slots, n, d, k->key.ports, &row);
 		if (!rc)
 			rc = release_row(l, id->row[d]);
-		if (!rc)
-			id->row[d] = row;
+		if (rc)
+			break;
+		l->tables |= id->row[d] != row;
+		id->row[d] = row;
 	}
 	list_free(&list);
 	k->self_class = WR_NONE;

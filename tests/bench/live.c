@@ -123,7 +123,8 @@ int main(int argc, char **argv)
 	pod.pod.ips = &ip;
 	pod.pod.n_ips = 1;
 	bench(l, "pod", &pod, NULL);
-	struct wr_label labels[] = {{.key = "env", .value = "dev"}, {.key = "team", .value = "gold"}};
+	struct wr_label labels[] = {{.key = "env", .value = "dev"},
+				    {.key = "team", .value = "gold"}};
 	other.meta.labels = labels;
 	other.meta.n_labels = 2;
 	bench(l, "namespace", &other, &ns);

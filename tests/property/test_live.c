@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "cluster.h"
 #include "engine/live.h"
 #include "kube/internal.h"
@@ -41,6 +42,7 @@ struct run {
 	size_t n_now;
 	struct wr_live *live;
 	struct wr_move loaded[LOADED]; /* addresses, by slot; kind WR_NONE: a free slot */
+	uint64_t told;                 /* the tables when it was last told that they have changed */
 	uint64_t compared, rebuilt;
 	char why[WHY];
 };
@@ -229,6 +231,7 @@ static bool rebuild(struct run *r)
 	}
 	wr_live_free(r->live);
 	r->live = live;
+	r->told = 0;
 	return false;
 }
 
@@ -256,12 +259,44 @@ static bool carry_out(struct run *r)
 	return false;
 }
 
+static uint64_t mix(uint64_t h, const void *data, size_t size)
+{
+	return (h ^ wr_hash(data, size)) * 0x100000001b3u;
+}
+
+/* All that the kernel is given, as a number. */
+static uint64_t checksum(const struct wr_live *live)
+{
+	const struct wr_program *p = wr_live_program(live);
+	uint32_t n_kinds, n_prefixes, classes = wr_program_n_classes(p);
+	const struct wr_kind_entry *kinds = wr_live_kinds(live, &n_kinds);
+	const struct wr_prefix *prefixes = wr_program_prefixes(p, &n_prefixes);
+	uint64_t h = mix(0, kinds, n_kinds * sizeof(*kinds));
+	for (uint32_t i = 0; i < n_prefixes; i++) {
+		h = mix(h, &prefixes[i].class, sizeof(prefixes[i].class));
+		h = mix(h, prefixes[i].cidr.ip.b, sizeof(prefixes[i].cidr.ip.b));
+	}
+	for (uint32_t r = 1; r < wr_program_n_rows(p); r++)
+		h = mix(h, wr_program_row(p, r), classes * sizeof(uint32_t));
+	return h;
+}
+
+/* It must say so when its tables have changed. */
+static bool changes_untold(struct run *r, bool tables)
+{
+	uint64_t now = checksum(r->live);
+	bool untold = !tables && now != r->told;
+	r->told = now;
+	return untold && differs(r, "the tables have changed, which is not told");
+}
+
 static bool look(struct run *r)
 {
 	struct wr_compile_opts opts = {.node = NODE};
 	struct subject s = {.objects = {.items = r->now, .n = r->n_now}};
-	bool tables, bad = wr_live_stale(r->live) && rebuild(r);
-	if (bad || wr_live_update(r->live, &tables) < 0 || carry_out(r))
+	bool tables = false, bad = wr_live_stale(r->live) && rebuild(r);
+	if (bad || wr_live_update(r->live, &tables) < 0 || changes_untold(r, tables) ||
+	    carry_out(r))
 		return *r->why ? true : differs(r, "it cannot be updated");
 	if (wr_world_new(&s.objects, NULL, &s.world) < 0 ||
 	    wr_compile(s.world, &opts, NULL, &s.program) < 0)
