@@ -63,6 +63,9 @@ static bool kind_is_sane(const struct wr_program *p, const struct wr_kind_entry 
 	       k->flags < 16;
 }
 
+/* An identity that no address may have: no port set is there. */
+#define NO_KIND UINT32_MAX
+
 static int make_ids(struct change *c)
 {
 	const struct wr_tables *t = c->t;
@@ -71,9 +74,10 @@ static int make_ids(struct change *c)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < t->n_kinds; i++) {
 		const struct wr_kind_entry *k = &t->kinds[i];
-		if (!kind_is_sane(t->program, k))
-			return -EINVAL;
-		c->ids[i] = wr_layout_identity(&c->layout, &k->id, k->flags);
+		if (kind_is_sane(t->program, k))
+			c->ids[i] = wr_layout_identity(&c->layout, &k->id, k->flags);
+		else
+			c->ids[i].self = NO_KIND;
 	}
 	return 0;
 }
@@ -119,15 +123,19 @@ static int leave(struct wr_slots *s, struct wr_move *m, struct wr_slot_list *out
 	return wr_vec_push(out, entry(&m->ip, slot));
 }
 
+/* What is neither there nor wanted. */
+static bool is_nothing(const struct wr_move *m)
+{
+	return m->kind == WR_NONE && m->slot == WR_SLOT_NONE;
+}
+
 /* What a move may be: its slot is the address's own, and its kind one that there is. */
 static bool is_sane(const struct wr_slots *s, const struct wr_move *m, uint32_t n_kinds)
 {
 	if (m->slot != WR_SLOT_NONE &&
 	    (!wr_slots_holds(s, m->slot, &m->ip) || s->kind[m->slot] == WR_NONE))
 		return false; /* not its own, or it has moved in this call already */
-	if (m->kind == WR_NONE)
-		return m->slot != WR_SLOT_NONE;
-	return m->ip.family && m->kind < n_kinds;
+	return m->kind == WR_NONE || (m->ip.family && m->kind < n_kinds);
 }
 
 /* An address keeps its slot from one half to the other. */
@@ -137,6 +145,8 @@ static int move_all(struct wr_datapath *dp, struct change *c)
 	int rc = 0;
 	for (size_t i = 0; !rc && i < c->n; i++) {
 		struct wr_move *m = &c->moves[i];
+		if (is_nothing(m))
+			continue;
 		if (!is_sane(s, m, c->t->n_kinds))
 			return -EINVAL;
 		if (m->kind == WR_NONE)
@@ -163,6 +173,8 @@ static int write_identities(struct wr_datapath *dp, const struct change *c, uint
 		if (kind[i] < n_kinds)
 			id = c->ids[kind[i]];
 		else if (kind[i] != WR_NONE)
+			return -EINVAL;
+		if (id.self == NO_KIND)
 			return -EINVAL;
 		first[-(ptrdiff_t)i].id = id;
 	}
@@ -303,7 +315,10 @@ static int move_alone(struct wr_datapath *dp, struct change *c)
 	int rc = 0;
 	for (size_t i = 0; !rc && i < c->n; i++) {
 		struct wr_move *m = &c->moves[i];
-		if (!is_sane(s, m, dp->n_ids))
+		if (is_nothing(m))
+			continue;
+		if (!is_sane(s, m, dp->n_ids) ||
+		    (m->kind != WR_NONE && dp->ids[m->kind].self == NO_KIND))
 			return -EINVAL;
 		uint32_t old = m->slot;
 		if (m->kind == WR_NONE) {
@@ -380,10 +395,13 @@ static int find_slots(struct wr_slots *s, struct change *c, struct wr_map *by_ke
 	for (size_t i = 0; i < c->n; i++) {
 		struct wr_move *m = &c->moves[i];
 		struct wr_slot_key key = wr_slot_key_host(&m->ip);
+		m->slot = WR_SLOT_NONE;
+		if (m->kind == WR_NONE)
+			continue; /* goes, as all that is not named does */
 		uint64_t *found = wr_map_slot(by_key, &key, sizeof(key), WR_SLOT_NONE, NULL);
 		if (!found)
 			return -ENOMEM;
-		if ((*found & SEEN) || m->kind == WR_NONE)
+		if (*found & SEEN)
 			return -EINVAL;
 		m->slot = (uint32_t)*found;
 		if (m->slot != WR_SLOT_NONE)

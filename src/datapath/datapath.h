@@ -76,8 +76,9 @@ int wr_datapath_apply(struct wr_datapath *dp, const struct wr_program *p, struct
 
 /*
  * A generation's tables: rows, port sets, authors, prefixes and classes of a
- * program, whose endpoints are not looked at, and identities by kind number.
- * Nothing of it is kept after a call.
+ * program, whose endpoints are not looked at, and identities by kind number, of
+ * which those that no address has may say anything. Nothing of it is kept
+ * after a call.
  */
 struct wr_tables {
 	const struct wr_program *program;
@@ -94,7 +95,8 @@ uint32_t wr_datapath_flags(const struct wr_datapath *dp, const struct wr_ip *ip,
 
 /*
  * Everything anew, in one step for all traffic: all addresses, each once, in
- * any order; what else is loaded goes. Takes over from whoever has changed the
+ * any order; what else is loaded goes. Which slots they had is looked up, not
+ * taken from the moves. Takes over from whoever has changed the
  * maps before. Returns after the last packet judged by the old tables has left;
  * nothing is unsettled then. Writes the slots of all. -EINVAL: an address is
  * there twice, or a kind that is none.

@@ -3,6 +3,8 @@
  * Addresses and tables changing under traffic, as an agent does it: changes as
  * they come, fences in another thread, settling when they have returned.
  */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -325,6 +327,35 @@ static void test_cut(void)
 	expect_tcp(A, B4, 80, DENIED);
 }
 
+/* Entries of the kernel's maps that lead to each other's slots, or nowhere: mended. */
+static void test_damaged(void)
+{
+	char path[256];
+	uint32_t a, b, stray, slot_b = 0, far = 1u << 30;
+	open_datapath();
+	make_programs();
+	apply_program(programs[0]);
+	wr_datapath_close(dp);
+	snprintf(path, sizeof(path), "%s/v1/addr4", pin_dir);
+	int fd = bpf_obj_get(path);
+	CHECK(fd >= 0 && inet_pton(AF_INET, A4, &a) && inet_pton(AF_INET, B4, &b) &&
+		      inet_pton(AF_INET, "10.7.7.7", &stray),
+	      "map");
+	CHECK(!bpf_map_lookup_elem(fd, &b, &slot_b) &&
+		      !bpf_map_update_elem(fd, &a, &slot_b, BPF_ANY) &&
+		      !bpf_map_update_elem(fd, &stray, &far, BPF_ANY),
+	      "map: %s", strerror(errno));
+	expect_tcp(A, B4, 80, DENIED);
+	open_datapath();
+	apply_program(programs[0]);
+	expect_tcp(A, B4, 80, ALLOWED);
+	expect_tcp(A, B4, 81, DENIED);
+	expect_tcp(C, A4, 80, DENIED);
+	EQUAL(stats().addresses, 12);
+	CHECK(bpf_map_lookup_elem(fd, &stray, &slot_b) < 0, "the stray entry is still there");
+	close(fd);
+}
+
 /* What an owner may not say. */
 static void test_bad_moves(void)
 {
@@ -343,9 +374,12 @@ static void test_bad_moves(void)
 		struct wr_move other[] = {
 			{o.ip[0], 2, o.slot[1]},         /* another's slot */
 			{o.ip[0], 2 * KNOWN, o.slot[0]}, /* no such kind */
-			{o.ip[20], WR_NONE, WR_SLOT_NONE},
+			{o.ip[20], WR_NONE, 2},
 			{o.ip[20], 2, 100000},
 		};
+		struct wr_move nothing = {o.ip[20], WR_NONE, WR_SLOT_NONE};
+		EQUAL(wr_datapath_change(dp, NULL, &nothing, 1, diags), 0);
+		CHECK(!wr_datapath_unsettled(dp), "something came of nothing");
 		int rc = i < 4   ? wr_datapath_change(dp, NULL, &other[i], 1, diags)
 			 : i < 5 ? wr_datapath_change(dp, NULL, bad, 2, diags)
 				 : wr_datapath_replace(dp, &t, bad, 2, diags);
@@ -359,7 +393,11 @@ static void test_bad_moves(void)
 }
 
 const struct test tests_churn[] = {
-	{"churn-under-load", test_under_load, 0}, {"churn-kill", test_kill, 0},
-	{"churn-growth", test_growth, 0},         {"churn-cut", test_cut, 0},
-	{"churn-bad-moves", test_bad_moves, 0},   {NULL, NULL, 0},
+	{"churn-under-load", test_under_load, 0},
+	{"churn-kill", test_kill, 0},
+	{"churn-growth", test_growth, 0},
+	{"churn-cut", test_cut, 0},
+	{"churn-damaged", test_damaged, 0},
+	{"churn-bad-moves", test_bad_moves, 0},
+	{NULL, NULL, 0},
 };
