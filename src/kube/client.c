@@ -166,6 +166,7 @@ void wr_kube_free(struct wr_kube *k)
 		wr_kube_store_free(k->stores.items[i]);
 	wr_vec_free(&k->feeds);
 	wr_vec_free(&k->stores);
+	wr_kube_pool_unref(k->pool);
 	if (k->multi) {
 		curl_multi_cleanup(k->multi);
 		curl_global_cleanup();

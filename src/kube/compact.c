@@ -6,7 +6,8 @@
  * twenty times as large. A store keeps a hundred thousand of them: here each
  * becomes one block, with the tree left out. The copy is made twice by the same
  * code: once into room that is kept for it, to learn its size, and once into a
- * block of just that size. Labels of pods may be a set that is shared (labels.c).
+ * block of just that size. What many objects have alike is outside of the block
+ * and shared (share.c).
  *
  * Marks lose their lines: a server's answer has none that a person could look
  * at. The file they name stays (whether it is set tells if a field was written).
@@ -21,7 +22,6 @@ struct pack {
 	char *base;
 	size_t used, size;
 	bool full;
-	const struct wr_label *labels; /* that the object is to have, or NULL */
 };
 
 /* Memory of the block, or NULL where it is full. */
@@ -105,12 +105,10 @@ static void pack_spec(struct pack *p, struct wr_pod_spec *spec)
 	}
 }
 
+/* The rest of a pod is shared. */
 static void pack_pod(struct pack *p, struct wr_pod_object *o)
 {
-	pack_spec(p, &o->spec);
-	o->phase = pack_text(p, o->phase);
 	PACK(p, o->ips, o->n_ips);
-	PACK(p, o->host_ips, o->n_host_ips);
 }
 
 static void pack_workload(struct pack *p, struct wr_workload_object *o)
@@ -214,18 +212,12 @@ static void pack_cp(struct pack *p, struct wr_cp_object *o)
 	}
 }
 
+/* The rest of the metadata is shared. */
 static void pack_meta(struct pack *p, struct wr_meta *m)
 {
 	m->name = pack_text(p, m->name);
-	m->ns = pack_text(p, m->ns);
-	m->owner_kind = pack_text(p, m->owner_kind);
-	m->owner_name = pack_text(p, m->owner_name);
-	m->uid = pack_text(p, m->uid);
+	m->uid = NULL;
 	no_line(&m->mark);
-	if (p->labels)
-		memcpy(&m->labels, &p->labels, sizeof(m->labels)); /* shared, and read only */
-	else
-		pack_labels(p, &m->labels, m->n_labels);
 }
 
 static void pack_kind(struct pack *p, struct wr_object *o)
@@ -276,6 +268,10 @@ static size_t size_of(enum wr_kind kind)
 		return head;
 	if (kind == WR_KIND_POD)
 		return head + sizeof(o->pod);
+	if (kind == WR_KIND_NODE)
+		return head + sizeof(o->node);
+	if (kind == WR_KIND_NETWORKPOLICY)
+		return head + sizeof(o->np);
 	return kind == WR_KIND_SERVICE ? head + sizeof(o->service) : sizeof(*o);
 }
 
@@ -295,26 +291,81 @@ static bool pack_object(struct pack *p, const struct wr_object *from, size_t bef
 	return !p->full;
 }
 
-void *wr_kube_compact(const struct wr_object *o, size_t before, const struct wr_label *labels,
+/* Bytes that the copy takes; 0: out of memory. */
+static size_t measure(const struct wr_object *o, size_t before)
+{
+	char room[16384]; /* all but a few objects fit */
+	struct pack p = {.base = room, .size = sizeof(room)};
+	char *more = NULL;
+	while (!pack_object(&p, o, before)) {
+		free(more);
+		p.size *= 2;
+		more = p.size < 4 * WR_KUBE_OBJECT_BYTES ? malloc(p.size) : NULL;
+		if (!more)
+			return 0;
+		p.base = more;
+	}
+	free(more);
+	return p.used;
+}
+
+/* --- What is shared --- */
+
+static bool share_pod(struct wr_kube_pool *pool, const struct wr_pod_object *from,
+		      struct wr_pod_object *to)
+{
+	size_t hosts = from->n_host_ips * sizeof(*from->host_ips), ports = from->spec.n_ports;
+	to->spec.node = wr_kube_share_text(pool, from->spec.node);
+	to->spec.ports = ports ? wr_kube_share_ports(pool, from->spec.ports, ports) : NULL;
+	to->host_ips = hosts ? wr_kube_share_bytes(pool, from->host_ips, hosts) : NULL;
+	to->phase = !wr_kube_is_over(from)              ? NULL
+		    : !strcmp(from->phase, "Succeeded") ? "Succeeded"
+							: "Failed";
+	return (to->spec.node || !from->spec.node) && (to->spec.ports || !ports) &&
+	       (to->host_ips || !hosts);
+}
+
+/* Puts shared parts in place of an object's own, all of them; false: out of memory. */
+static bool share_parts(struct wr_kube_pool *pool, const struct wr_object *from,
+			struct wr_object *to)
+{
+	const struct wr_meta *m = &from->meta;
+	to->meta.ns = wr_kube_share_text(pool, m->ns);
+	to->meta.owner_kind = wr_kube_share_text(pool, m->owner_kind);
+	to->meta.owner_name = wr_kube_share_text(pool, m->owner_name);
+	to->meta.labels = m->n_labels ? wr_kube_share_labels(pool, m->labels, m->n_labels) : NULL;
+	bool pod = from->kind != WR_KIND_POD || share_pod(pool, &from->pod, &to->pod);
+	return pod && (to->meta.ns || !m->ns) && (to->meta.owner_kind || !m->owner_kind) &&
+	       (to->meta.owner_name || !m->owner_name) && (to->meta.labels || !m->n_labels);
+}
+
+void wr_kube_compact_release(const struct wr_object *o)
+{
+	wr_kube_unshare(o->meta.ns);
+	wr_kube_unshare(o->meta.owner_kind);
+	wr_kube_unshare(o->meta.owner_name);
+	wr_kube_unshare(o->meta.labels);
+	if (o->kind != WR_KIND_POD)
+		return;
+	wr_kube_unshare(o->pod.spec.node);
+	wr_kube_unshare(o->pod.spec.ports);
+	wr_kube_unshare(o->pod.host_ips);
+}
+
+void *wr_kube_compact(const struct wr_object *o, size_t before, struct wr_kube_pool *pool,
 		      size_t *size)
 {
-	struct pack p = {.size = before + 4096, .labels = labels};
+	struct wr_object shared = *o;
+	struct pack p = {0};
 	before = (before + 7) & ~(size_t)7;
-	do {
+	if (share_parts(pool, o, &shared))
+		p.size = measure(&shared, before);
+	p.base = p.size ? calloc(1, p.size) : NULL;
+	if (!p.base || !pack_object(&p, &shared, before)) {
+		wr_kube_compact_release(&shared);
 		free(p.base);
-		p.size *= 2;
-		p.base = p.size < 4 * WR_KUBE_OBJECT_BYTES ? calloc(1, p.size) : NULL;
-		if (!p.base)
-			return NULL;
-	} while (!pack_object(&p, o, before));
-	struct pack exact = {.size = p.used, .labels = labels};
-	exact.base = calloc(1, exact.size);
-	bool fits = exact.base && pack_object(&exact, o, before);
-	free(p.base);
-	if (!fits) {
-		free(exact.base);
 		return NULL;
 	}
-	*size = exact.size;
-	return exact.base;
+	*size = p.size;
+	return p.base;
 }

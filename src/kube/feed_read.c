@@ -64,8 +64,10 @@ static int hand_over(struct wr_kube_feed *f, int (*handler)(void *, const struct
 		return broken(f, 0, "the server sent an object without metadata.resourceVersion");
 	f->status.objects++;
 	int rc = handler(f->arg, object);
-	return rc ? broken(f, rc, "the server sent an object that is none of the kind asked for")
-		  : 0;
+	f->status.unchanged += rc == WR_KUBE_UNCHANGED;
+	return rc < 0 ? broken(f, rc,
+			       "the server sent an object that is none of the kind asked for")
+		      : 0;
 }
 
 static int list_item(void *arg, const char *text, size_t size)

@@ -174,6 +174,7 @@ struct wr_kube {
 	uint64_t random;
 	WR_VEC(struct wr_kube_feed *) feeds;
 	WR_VEC(struct wr_kube_store *) stores;
+	struct wr_kube_pool *pool; /* of the stores' objects; NULL before the first */
 	struct wr_kube_transfer *queued, *active; /* lists */
 };
 
@@ -198,25 +199,40 @@ struct wr_kube_kind {
 };
 const struct wr_kube_kind *wr_kube_kind_of(enum wr_kind kind);
 
-/* --- Small objects (compact.c, labels.c) --- */
+/* --- Small objects (share.c, compact.c, same.c) --- */
+
+/* Contents that objects share; a pool lives until its owners and all that is in it are gone. */
+struct wr_kube_pool;
+struct wr_kube_pool *wr_kube_pool_new(void);            /* NULL: out of memory */
+void wr_kube_pool_unref(struct wr_kube_pool *p);        /* takes NULL */
+size_t wr_kube_pool_size(const struct wr_kube_pool *p); /* in bytes */
 
 /*
- * A copy of a decoded object in one piece of memory (malloc'ed, free()), with
- * what weir does not need left out. before bytes are left free in front of it;
- * *size is all. labels: what the copy's labels are (borrowed), or NULL: its own
- * copies. The copy is no longer than its kind needs. NULL: out of memory.
+ * A reference to a copy of these contents (labels sorted; marks without lines),
+ * which is read only. NULL: out of memory, or text was NULL. n is at least 1.
  */
-void *wr_kube_compact(const struct wr_object *o, size_t before, const struct wr_label *labels,
-		      size_t *size);
+const char *wr_kube_share_text(struct wr_kube_pool *p, const char *text);
+void *wr_kube_share_bytes(struct wr_kube_pool *p, const void *bytes, size_t size);
+struct wr_label *wr_kube_share_labels(struct wr_kube_pool *p, const struct wr_label *labels,
+				      size_t n);
+struct wr_container_port *wr_kube_share_ports(struct wr_kube_pool *p,
+					      const struct wr_container_port *ports, size_t n);
+void wr_kube_unshare(const void *contents); /* takes NULL */
 
-/* Sets of labels, one of equal ones; a pool lives until its owner and all sets are gone. */
-struct wr_kube_label_pool;
-struct wr_kube_labels;
-struct wr_kube_label_pool *wr_kube_label_pool_new(void);            /* NULL: out of memory */
-void wr_kube_label_pool_unref(struct wr_kube_label_pool *p);        /* takes NULL */
-size_t wr_kube_label_pool_size(const struct wr_kube_label_pool *p); /* in bytes */
-/* A reference to the set with these labels (sorted, copied). NULL: out of memory. */
-struct wr_kube_labels *wr_kube_labels_get(struct wr_kube_label_pool *p,
-					  const struct wr_label *labels, size_t n);
-void wr_kube_labels_unref(struct wr_kube_labels *set); /* takes NULL */
-const struct wr_label *wr_kube_labels_of(const struct wr_kube_labels *set);
+/*
+ * A copy of a decoded object in one piece of memory (malloc'ed), with what weir
+ * does not need left out: trees and lines, uid, and the phase of a pod that is
+ * not over. before bytes are left free in front of it; *size is all of the
+ * piece. The copy is no longer than its kind needs. Its namespace, owner and
+ * labels, and a pod's node, ports and host's addresses are in the pool:
+ * wr_kube_compact_release() before free(). NULL: out of memory.
+ */
+void *wr_kube_compact(const struct wr_object *o, size_t before, struct wr_kube_pool *pool,
+		      size_t *size);
+void wr_kube_compact_release(const struct wr_object *o);
+
+/* Whether two objects have the same in all that a compact copy keeps. */
+bool wr_kube_same(const struct wr_object *a, const struct wr_object *b);
+
+/* Whether a pod has ended for good. */
+bool wr_kube_is_over(const struct wr_pod_object *pod);

@@ -127,10 +127,11 @@ struct wr_kube_status {
 	bool live;   /* and a watch is running now */
 	bool absent; /* the server does not have the kind (of those that need not be there) */
 	uint64_t objects, events, bookmarks, lists, watches, failures; /* counts */
-	uint64_t bytes;                                                /* read, after unpacking */
-	uint64_t heard_ms; /* monotonic time of the last byte from the server */
-	int code;          /* HTTP status of the last failure; 0: it was another */
-	char error[512];   /* of the last failure, "" after a success */
+	uint64_t unchanged; /* of the objects: those of which nothing that is kept had changed */
+	uint64_t bytes;     /* read, after unpacking */
+	uint64_t heard_ms;  /* monotonic time of the last byte from the server */
+	int code;           /* HTTP status of the last failure; 0: it was another */
+	char error[512];    /* of the last failure, "" after a success */
 };
 
 struct wr_value;
@@ -138,9 +139,12 @@ struct wr_value;
 /*
  * What a feed brings. In a list (from begin to commit) every object comes as
  * item, and gone() takes one back; those that a commit has not heard of are
- * gone. put() and gone() are the watch's. A value lives until the handler returns. Each returns 0, or
- * -ENOMEM; -EINVAL says that the value is no object: the feed starts over.
+ * gone. put() and gone() are the watch's. A value lives until the handler returns.
+ * Each returns 0, or -ENOMEM; -EINVAL says that the value is no object: the feed
+ * starts over. item and put may return WR_KUBE_UNCHANGED, which is counted.
  */
+#define WR_KUBE_UNCHANGED 1
+
 struct wr_kube_feed_handlers {
 	int (*begin)(void *arg);
 	int (*item)(void *arg, const struct wr_value *object);
@@ -170,14 +174,18 @@ const char *wr_kube_kind_path(enum wr_kind kind);
 
 /*
  * An object as the server has it: decoded, and nothing kept that weir does not
- * need (no value tree, no document; marks say the kind's path as file and no
- * line). Immutable and counted: hold one by wr_kube_item_ref(). The object is no
- * longer than its kind needs: it cannot be copied as a struct.
+ * need (no value tree, no document, no uid, no phase but that of a pod that is
+ * over; marks say the kind's path as file and no line). Immutable but for its
+ * version, and counted: hold one by wr_kube_item_ref(). The object is no longer
+ * than its kind needs: it cannot be copied as a struct.
+ *
+ * An update in which nothing is other that is kept here (a heartbeat in a status,
+ * an annotation) is no change: the item stays and its version moves on.
  */
 struct wr_kube_item {
 	const struct wr_object *object; /* NULL: never read without errors */
 	const char *ns, *name;          /* ns NULL: cluster-wide */
-	const char *version;            /* resourceVersion */
+	const char *version;            /* resourceVersion: not to be held on to */
 	/*
 	 * Why the newest version cannot be read (object is then the last good
 	 * one, or NULL); NULL: it can.
@@ -191,7 +199,10 @@ void wr_kube_item_unref(const struct wr_kube_item *item); /* takes NULL */
 /* Handlers may be NULL. before and item live at least until the handler returns. */
 struct wr_kube_store_handlers {
 	void (*added)(void *arg, const struct wr_kube_item *item);
-	/* the same name; the uid may be another's: deleted and made again meanwhile */
+	/*
+	 * The same name; the uid may be another's: deleted and made again
+	 * meanwhile. Something that is kept has changed, or the uid.
+	 */
 	void (*changed)(void *arg, const struct wr_kube_item *before,
 			const struct wr_kube_item *item);
 	void (*deleted)(void *arg, const struct wr_kube_item *before);
@@ -218,5 +229,8 @@ const struct wr_kube_item *wr_kube_store_get(const struct wr_kube_store *s, cons
 /* The next item after *at (0 to begin), in no order; NULL at the end. */
 const struct wr_kube_item *wr_kube_store_next(const struct wr_kube_store *s, size_t *at);
 
-/* Bytes that the store holds. */
+/* Bytes that the store holds, without what objects share. */
 size_t wr_kube_store_size(const struct wr_kube_store *s);
+
+/* Bytes of what the objects of a client's stores share. */
+size_t wr_kube_shared_size(const struct wr_kube *k);

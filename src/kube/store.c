@@ -7,6 +7,9 @@
  * one. The commit swaps the tables and tells the owner what became different:
  * a list that breaks off half way has changed nothing.
  *
+ * An object of which nothing that is kept has changed keeps its item, too, and
+ * nobody is told; only the version is taken over, in its place.
+ *
  * An object that cannot be decoded is no reason to stop: the item says what is
  * wrong with it and keeps the last version that could be read.
  */
@@ -24,11 +27,15 @@
 
 struct item {
 	struct wr_kube_item public;
-	unsigned refs;
-	uint32_t hash;
-	size_t size;
-	struct item *base;             /* whose object this one still has; or NULL */
-	struct wr_kube_labels *labels; /* a pod's; or NULL */
+	uint64_t uid; /* its hash: two objects of one name are rarely to be told apart */
+	uint32_t refs, hash, size;
+	uint32_t version_room; /* behind the item; a longer version is malloc'ed */
+};
+
+/* An item with a problem: the last object that could be read is another item's. */
+struct bad_item {
+	struct item item;
+	struct item *base; /* or NULL */
 };
 
 /* Open addressing, linear probing; deleting moves up what follows. */
@@ -49,7 +56,7 @@ struct wr_kube_store {
 	size_t bytes;
 	struct wr_arena *scratch;
 	struct wr_diags *diags;
-	struct wr_kube_label_pool *pool;
+	struct wr_kube_pool *pool; /* the client's */
 };
 
 /* --- Items --- */
@@ -64,6 +71,15 @@ static struct item *item_of(const struct wr_kube_item *public)
 	return cast.out;
 }
 
+static void free_text(const char *text)
+{
+	union {
+		const char *in;
+		char *out;
+	} cast = {.in = text};
+	free(cast.out);
+}
+
 struct wr_kube_item *wr_kube_item_ref(const struct wr_kube_item *item)
 {
 	struct item *i = item_of(item);
@@ -71,14 +87,28 @@ struct wr_kube_item *wr_kube_item_ref(const struct wr_kube_item *item)
 	return &i->public;
 }
 
+/* Where the item's own room for its version is. */
+static char *version_of(struct item *i)
+{
+	return i->public.problem ? (char *)((struct bad_item *)(void *)i + 1) : (char *)(i + 1);
+}
+
+static struct item *base_of(struct item *i)
+{
+	return i->public.problem ? ((struct bad_item *)(void *)i)->base : NULL;
+}
+
 void wr_kube_item_unref(const struct wr_kube_item *item)
 {
 	struct item *i = item ? item_of(item) : NULL;
 	if (!i || --i->refs)
 		return;
-	if (i->base)
-		wr_kube_item_unref(&i->base->public);
-	wr_kube_labels_unref(i->labels);
+	if (i->public.version != version_of(i))
+		free_text(i->public.version);
+	if (base_of(i))
+		wr_kube_item_unref(&base_of(i)->public);
+	else if (i->public.object)
+		wr_kube_compact_release(i->public.object);
 	free(i);
 }
 
@@ -180,7 +210,8 @@ static void table_clear(struct table *t)
 /* --- Values to items --- */
 
 struct identity {
-	const char *ns, *name, *version, *uid;
+	const char *ns, *name, *version;
+	uint64_t uid; /* its hash */
 	uint32_t hash;
 };
 
@@ -196,22 +227,32 @@ static int identify(const struct wr_kube_store *s, const struct wr_value *v, str
 	const struct wr_value *meta = wr_value_get(v, "metadata");
 	const char *kind = text_of(v, "kind"), *api = text_of(v, "apiVersion");
 	struct identity id = {text_of(meta, "namespace"), text_of(meta, "name"),
-			      text_of(meta, "resourceVersion"), text_of(meta, "uid"), 0};
+			      text_of(meta, "resourceVersion"), 0, 0};
+	const char *uid = text_of(meta, "uid");
 	if (!id.name || !id.version || !id.ns != !s->namespaced)
 		return -EINVAL;
 	if ((kind && strcmp(kind, s->type.kind) != 0) || (api && strcmp(api, s->type.api) != 0))
 		return -EINVAL;
 	id.hash = hash_of(id.ns, id.name);
+	id.uid = uid ? wr_hash(uid, strlen(uid)) : 0;
 	*out = id;
 	return 0;
 }
 
+/* Room for a version: most are as long as the one before. */
+static uint32_t room_of(const char *version)
+{
+	return (uint32_t)(strlen(version) + 1 + 7) & ~7u;
+}
+
 static struct item *finish_item(struct item *item, size_t size, const struct identity *id)
 {
-	item->public.version = memcpy(item + 1, id->version, strlen(id->version) + 1);
+	item->version_room = room_of(id->version);
+	item->public.version = memcpy(version_of(item), id->version, strlen(id->version) + 1);
 	item->refs = 1;
 	item->hash = id->hash;
-	item->size = size;
+	item->uid = id->uid;
+	item->size = (uint32_t)size;
 	return item;
 }
 
@@ -219,20 +260,11 @@ static struct item *finish_item(struct item *item, size_t size, const struct ide
 static struct item *good_item(struct wr_kube_store *s, const struct wr_object *o,
 			      const struct identity *id)
 {
-	size_t before = (sizeof(struct item) + strlen(id->version) + 1 + 7) & ~(size_t)7, size;
-	bool share = o->kind == WR_KIND_POD && o->meta.n_labels;
-	struct wr_kube_labels *labels =
-		share ? wr_kube_labels_get(s->pool, o->meta.labels, o->meta.n_labels) : NULL;
-	char *block = share && !labels
-			      ? NULL
-			      : wr_kube_compact(o, before,
-						labels ? wr_kube_labels_of(labels) : NULL, &size);
-	if (!block) {
-		wr_kube_labels_unref(labels);
+	size_t before = sizeof(struct item) + room_of(id->version), size;
+	char *block = wr_kube_compact(o, before, s->pool, &size);
+	if (!block)
 		return NULL;
-	}
 	struct item *item = (struct item *)(void *)block;
-	item->labels = labels;
 	item->public.object = (const struct wr_object *)(void *)(block + before);
 	item->public.ns = item->public.object->meta.ns;
 	item->public.name = item->public.object->meta.name;
@@ -242,23 +274,38 @@ static struct item *good_item(struct wr_kube_store *s, const struct wr_object *o
 /* An item whose object cannot be read; what was known of it stays. */
 static struct item *bad_item(struct item *before, const char *problem, const struct identity *id)
 {
-	size_t v = strlen(id->version) + 1, n = strlen(id->name) + 1,
+	size_t v = room_of(id->version), n = strlen(id->name) + 1,
 	       ns = id->ns ? strlen(id->ns) + 1 : 0, p = strlen(problem) + 1;
-	struct item *item = calloc(1, sizeof(*item) + v + n + ns + p);
-	if (!item)
+	struct bad_item *bad = calloc(1, sizeof(*bad) + v + n + ns + p);
+	if (!bad)
 		return NULL;
-	char *at = (char *)(item + 1) + v;
-	item->public.name = memcpy(at, id->name, n);
-	item->public.problem = memcpy(at + n, problem, p);
-	item->public.ns = ns ? memcpy(at + n + p, id->ns, ns) : NULL;
-	if (before && before->base)
-		before = before->base;
+	char *at = (char *)(bad + 1) + v;
+	bad->item.public.name = memcpy(at, id->name, n);
+	bad->item.public.problem = memcpy(at + n, problem, p);
+	bad->item.public.ns = ns ? memcpy(at + n + p, id->ns, ns) : NULL;
+	if (before && before->public.problem)
+		before = base_of(before);
 	if (before && before->public.object) {
 		before->refs++;
-		item->base = before;
-		item->public.object = before->public.object;
+		bad->base = before;
+		bad->item.public.object = before->public.object;
 	}
-	return finish_item(item, sizeof(*item) + v + n + ns + p, id);
+	return finish_item(&bad->item, sizeof(*bad) + v + n + ns + p, id);
+}
+
+/* Nothing has changed but the version. */
+static int move_on(struct item *item, const char *version)
+{
+	const char *old = item->public.version;
+	char *own = version_of(item);
+	size_t n = strlen(version) + 1;
+	char *to = n <= item->version_room ? own : malloc(n);
+	if (!to)
+		return -ENOMEM;
+	item->public.version = memcpy(to, version, n);
+	if (old != own)
+		free_text(old);
+	return 0;
 }
 
 static void first_error(const struct wr_diags *d, char text[WR_KUBE_ERROR])
@@ -294,6 +341,10 @@ static int ready(struct wr_kube_store *s)
 	return s->scratch && s->diags ? 0 : -ENOMEM;
 }
 
+/*
+ * The item for a value: a new one, or before where nothing has changed that is
+ * kept (with a reference of its own; its version has moved on).
+ */
 static int decode(struct wr_kube_store *s, const struct wr_value *v, const struct identity *id,
 		  struct item *before, struct item **out)
 {
@@ -304,20 +355,27 @@ static int decode(struct wr_kube_store *s, const struct wr_value *v, const struc
 		rc = wr_decode_item(v, &s->type, NULL, s->scratch, s->diags, &o);
 	if (rc == -ENOMEM)
 		return rc;
-	if (!rc && o && o->kind == s->kind) {
-		*out = good_item(s, o, id);
+	bool good = !rc && o && o->kind == s->kind, same = before && before->uid == id->uid;
+	if (good) {
+		same = same && !before->public.problem && wr_kube_same(before->public.object, o);
 	} else {
 		first_error(s->diags, problem);
-		*out = bad_item(before, problem, id);
+		same = same && before->public.problem && !strcmp(before->public.problem, problem);
 	}
+	if (same) {
+		before->refs++;
+		*out = before;
+		rc = move_on(before, id->version);
+		before->refs -= rc < 0;
+		return rc;
+	}
+	*out = good ? good_item(s, o, id) : bad_item(before, problem, id);
 	return *out ? 0 : -ENOMEM;
 }
 
 static bool unchanged(const struct item *item, const struct identity *id)
 {
-	const struct wr_object *o = item->public.object;
-	return !strcmp(item->public.version, id->version) &&
-	       (!o || item->base || same_text(o->meta.uid, id->uid));
+	return !strcmp(item->public.version, id->version) && item->uid == id->uid;
 }
 
 /* --- The feed's handlers --- */
@@ -347,7 +405,7 @@ static int on_item(void *arg, const struct wr_value *v)
 	}
 	rc = table_put(&s->next, item, &twice);
 	wr_kube_item_unref(rc ? &item->public : twice ? &twice->public : NULL);
-	return rc;
+	return rc ? rc : item == here ? WR_KUBE_UNCHANGED : 0;
 }
 
 static void tell_change(struct wr_kube_store *s, struct item *before, struct item *item)
@@ -377,10 +435,14 @@ static int on_put(void *arg, const struct wr_value *v)
 		return rc;
 	before = table_get(&s->now, id.ns, id.name, id.hash);
 	if (before && unchanged(before, &id))
-		return 0;
+		return WR_KUBE_UNCHANGED;
 	rc = decode(s, v, &id, before, &item);
 	if (rc)
 		return rc;
+	if (item == before) {
+		wr_kube_item_unref(&item->public);
+		return WR_KUBE_UNCHANGED;
+	}
 	rc = table_put(&s->now, item, &before);
 	if (rc) {
 		wr_kube_item_unref(&item->public);
@@ -452,7 +514,9 @@ int wr_kube_store_new(struct wr_kube *k, enum wr_kind kind, const char *ns,
 	struct wr_kube_store *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->pool = wr_kube_label_pool_new();
+	if (!k->pool)
+		k->pool = wr_kube_pool_new();
+	s->pool = k->pool;
 	s->kind = kind;
 	s->namespaced = info->namespaced;
 	s->type.api = info->api;
@@ -479,7 +543,6 @@ void wr_kube_store_free(struct wr_kube_store *s)
 	table_clear(&s->next);
 	wr_arena_free(s->scratch);
 	wr_diags_free(s->diags);
-	wr_kube_label_pool_unref(s->pool);
 	free(s);
 }
 
@@ -517,6 +580,10 @@ const struct wr_kube_item *wr_kube_store_next(const struct wr_kube_store *s, siz
 
 size_t wr_kube_store_size(const struct wr_kube_store *s)
 {
-	return s->bytes + wr_kube_label_pool_size(s->pool) +
-	       (s->now.slots ? (s->now.mask + 1) * sizeof(struct item *) : 0);
+	return s->bytes + (s->now.slots ? (s->now.mask + 1) * sizeof(struct item *) : 0);
+}
+
+size_t wr_kube_shared_size(const struct wr_kube *k)
+{
+	return k->pool ? wr_kube_pool_size(k->pool) : 0;
 }

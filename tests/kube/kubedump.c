@@ -68,7 +68,8 @@ static void dump(void)
 		const struct wr_kube_item *i;
 		for (size_t at = 0; (i = wr_kube_store_next(stores[k], &at));)
 			item_line("item", k, i);
-		printf("size %s %zu\n", names[k], wr_kube_store_size(stores[k]));
+		printf("size %s %zu unchanged %llu\n", names[k], wr_kube_store_size(stores[k]),
+		       (unsigned long long)wr_kube_store_status(stores[k])->unchanged);
 	}
 	printf("end\n");
 }

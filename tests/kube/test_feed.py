@@ -54,6 +54,39 @@ def test_streaming_list(folder):
     finish(server, client)
 
 
+def test_heartbeats(folder):
+    """What changes nothing that is kept is not told; only the version is taken over."""
+    server, client = started(folder, 'pods')
+    client.wait('^synced Pod 5')
+
+    def beat(i, **more):
+        p = pod('p1', ip='10.0.0.2', app='x')
+        p['metadata'].update(uid=uid, annotations={'beat': str(i)}, **more)
+        p['status']['conditions'] = [{'type': 'Ready', 'message': 'x' * i}]
+        server.model.apply(PODS, p)
+    with server.model.lock:
+        uid = server.model.objects[(PODS, 'a', 'p1')]['metadata']['uid']
+    server.model.version = 999_999_999_990  # versions become longer than their room
+    for i in range(1, 20):
+        beat(i)
+    server.model.version = 99_999_999_999_999_990
+    for i in range(1, 20):
+        beat(i)
+    agree(client, server)
+    check(not any(l.startswith('changed') for l in client.lines), 'a heartbeat is no change')
+    check(any(l.endswith(' unchanged 38') for l in client.lines), 'they are counted')
+    beat(1, labels={'app': 'y'})
+    client.wait('^changed Pod a/p1 ')
+    beat(2, labels={'app': 'y'})
+    server.model.compact()
+    server.cut()
+    agree(client, server)
+    uid = 'another'
+    beat(2, labels={'app': 'y'})
+    client.wait('^changed Pod a/p1 ')
+    finish(server, client)
+
+
 def test_pages(folder):
     server, client = started(folder, 'paged=1', 'page=2', 'pods', pods=7)
     client.wait('^synced Pod 7')
@@ -582,8 +615,8 @@ def test_recorded(folder):
     config = kubeconfig(folder / 'config', server.url)
     client = Client(f'kubeconfig={config}', *FAST, 'watch=1', 'pods', 'networkpolicies')
     client.wait('^changed Pod utils/pod-2 627 labels=3')
-    client.wait('^changed Pod utils/pod-3 628')
-    client.wait('^deleted Pod utils/pod-3')
+    client.wait('^deleted Pod utils/pod-3 628')  # that it was to end had changed nothing
+    check(not any('changed Pod utils/pod-3 628' in l for l in client.lines), 'no change')
     check(any('added NetworkPolicy utils/default-deny-ingress 625' in l for l in client.lines), 'policy')
     client.order('/broken')
     client.wait('answer 0 404 the server says 404: networkpolicies.networking.k8s.io "none" not found')

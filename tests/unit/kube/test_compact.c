@@ -2,7 +2,8 @@
 /*
  * Objects that were made small mean the same: the worlds of many manifests,
  * once of the decoder's objects and once of their copies (the decoder's memory
- * is gone by then), allow the same connections.
+ * is gone by then), allow the same connections. What they share is shared, and
+ * what is a change of an object and what is none is told apart.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include "api/decode.h"
 #include "engine/connectivity.h"
 #include "engine/program.h"
+#include "input/input.h"
 #include "kube/internal.h"
 
 static int n_folders;
@@ -68,24 +70,23 @@ static char *meaning(const struct wr_objects *objects)
 	return text;
 }
 
-/* Copies all, pods with labels from a pool; the pool goes before its sets do. */
-static void copy_all(const struct wr_objects *from, struct wr_object **items,
-		     struct wr_kube_labels **sets)
+/* Copies all; the pool goes before what is in it does. */
+static void copy_all(const struct wr_objects *from, struct wr_object **items)
 {
-	struct wr_kube_label_pool *pool = wr_kube_label_pool_new();
+	struct wr_kube_pool *pool = wr_kube_pool_new();
 	assert_non_null(pool);
 	for (size_t i = 0; i < from->n; i++) {
 		const struct wr_object *o = from->items[i];
 		size_t size;
-		if (o->kind == WR_KIND_POD)
-			sets[i] = wr_kube_labels_get(pool, o->meta.labels, o->meta.n_labels);
-		items[i] = wr_kube_compact(o, 0, sets[i] ? wr_kube_labels_of(sets[i]) : NULL,
-					   &size);
+		items[i] = wr_kube_compact(o, 0, pool, &size);
 		assert_non_null(items[i]);
 		assert_null(items[i]->value);
 		assert_true(size < 100000);
+		assert_true(wr_kube_same(o, items[i]));
+		for (size_t k = 0; k < i; k++)
+			assert_false(wr_kube_same(o, items[k]));
 	}
-	wr_kube_label_pool_unref(pool);
+	wr_kube_pool_unref(pool);
 }
 
 static bool one_file(const char *path)
@@ -99,9 +100,8 @@ static bool one_file(const char *path)
 		    objects.n && (before = meaning(&objects));
 	size_t n = good ? objects.n : 0;
 	struct wr_object **items = calloc(n + 1, sizeof(*items));
-	struct wr_kube_labels **sets = calloc(n + 1, sizeof(*sets));
 	if (good)
-		copy_all(&objects, items, sets);
+		copy_all(&objects, items);
 	wr_arena_free(arena);
 	wr_input_free(in);
 	wr_diags_free(diags);
@@ -113,11 +113,10 @@ static bool one_file(const char *path)
 		assert_string_equal(before, after);
 	}
 	for (size_t i = 0; i < n; i++) {
+		wr_kube_compact_release(items[i]);
 		free(items[i]);
-		wr_kube_labels_unref(sets[i]);
 	}
 	free(items);
-	free(sets);
 	free(before);
 	free(after);
 	return good;
@@ -141,10 +140,10 @@ static void same_meaning(void **state)
 	assert_true(good > 15);
 }
 
-static struct wr_kube_labels *get(struct wr_kube_label_pool *p, const char *key, const char *value)
+static struct wr_label *get(struct wr_kube_pool *p, const char *key, const char *value)
 {
 	struct wr_label l = {.key = key, .value = value};
-	struct wr_kube_labels *set = wr_kube_labels_get(p, &l, 1);
+	struct wr_label *set = wr_kube_share_labels(p, &l, 1);
 	assert_non_null(set);
 	return set;
 }
@@ -152,37 +151,248 @@ static struct wr_kube_labels *get(struct wr_kube_label_pool *p, const char *key,
 static void label_sets_are_shared(void **state)
 {
 	(void)state;
-	struct wr_kube_label_pool *p = wr_kube_label_pool_new();
-	size_t empty = wr_kube_label_pool_size(p);
-	struct wr_kube_labels *a = get(p, "a", "b"), *same = get(p, "a", "b"),
-			      *other = get(p, "a", "c"), *shifted = get(p, "ab", "");
+	struct wr_kube_pool *p = wr_kube_pool_new();
+	size_t empty = wr_kube_pool_size(p);
+	struct wr_label *a = get(p, "a", "b"), *same = get(p, "a", "b"), *other = get(p, "a", "c"),
+			*shifted = get(p, "ab", "");
 	assert_ptr_equal(a, same);
 	assert_ptr_not_equal(a, other);
 	assert_ptr_not_equal(a, shifted);
-	assert_string_equal(wr_kube_labels_of(other)->value, "c");
-	wr_kube_labels_unref(a);
-	assert_string_equal(wr_kube_labels_of(same)->value, "b");
-	wr_kube_labels_unref(same);
-	wr_kube_labels_unref(shifted);
-	struct wr_kube_labels *many[500];
+	assert_ptr_equal(a->key, other->key);
+	assert_string_equal(other->value, "c");
+	wr_kube_unshare(a);
+	assert_string_equal(same->value, "b");
+	wr_kube_unshare(same);
+	wr_kube_unshare(shifted);
+	struct wr_label *many[500];
 	for (unsigned i = 0; i < 500; i++) {
 		char value[16];
 		snprintf(value, sizeof(value), "%u", i);
 		many[i] = get(p, "k", value);
 	}
 	for (unsigned i = 0; i < 500; i += 2)
-		wr_kube_labels_unref(many[i]);
+		wr_kube_unshare(many[i]);
 	for (unsigned i = 1; i < 500; i += 2) {
 		char value[16];
 		snprintf(value, sizeof(value), "%u", i);
-		struct wr_kube_labels *again = get(p, "k", value);
+		struct wr_label *again = get(p, "k", value);
 		assert_ptr_equal(again, many[i]);
-		wr_kube_labels_unref(again);
-		wr_kube_labels_unref(again);
+		wr_kube_unshare(again);
+		wr_kube_unshare(again);
 	}
-	assert_true(wr_kube_label_pool_size(p) < empty + 20000);
-	wr_kube_label_pool_unref(p);
-	wr_kube_labels_unref(other); /* the last one takes the pool along */
+	wr_kube_unshare(other);
+	assert_true(wr_kube_pool_size(p) < empty + 20000);
+	struct wr_label *last = get(p, "a", "b");
+	wr_kube_pool_unref(p);
+	wr_kube_unshare(last); /* the last one takes the pool along */
+}
+
+static void ports_and_bytes_are_shared(void **state)
+{
+	(void)state;
+	struct wr_kube_pool *p = wr_kube_pool_new();
+	size_t empty = wr_kube_pool_size(p);
+	struct wr_container_port ports[] = {{.name = "dns", .port = 53, .proto = WR_UDP},
+					    {.port = 53, .proto = WR_TCP, .mark = {NULL, 7, 8}}};
+	struct wr_container_port *a = wr_kube_share_ports(p, ports, 2),
+				 *shorter = wr_kube_share_ports(p, ports, 1);
+	ports[1].mark.line = 9;
+	struct wr_container_port *same = wr_kube_share_ports(p, ports, 2);
+	ports[1].proto = WR_SCTP;
+	struct wr_container_port *other = wr_kube_share_ports(p, ports, 2);
+	assert_ptr_equal(a, same);
+	assert_ptr_not_equal(a, other);
+	assert_ptr_not_equal(a, shorter);
+	assert_string_equal(a[0].name, "dns");
+	assert_null(a[1].name);
+	const char *text = wr_kube_share_text(p, "dns");
+	assert_ptr_equal(text, a[0].name);
+	assert_null(wr_kube_share_text(p, NULL));
+	wr_kube_unshare(text);
+	wr_kube_unshare(a);
+	wr_kube_unshare(same);
+	wr_kube_unshare(other);
+	wr_kube_unshare(shorter);
+	assert_int_equal(wr_kube_pool_size(p), empty);
+	wr_kube_pool_unref(p);
+}
+
+/* Whether an object and its copy are the same after one text in its JSON was replaced. */
+static bool same_after(const char *json, const char *from, const char *to)
+{
+	struct wr_diags *diags = wr_diags_new();
+	struct wr_arena *arena = wr_arena_new();
+	struct wr_kube_pool *pool = wr_kube_pool_new();
+	struct wr_object *o[2] = {NULL};
+	char text[4096];
+	size_t size;
+	const char *at = strstr(json, from);
+	assert_non_null(at);
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - json), json, to, at + strlen(from));
+	for (int i = 0; i < 2; i++) {
+		struct wr_value *v;
+		const char *source = i ? text : json;
+		assert_int_equal(wr_json_parse(arena, source, strlen(source),
+					       (struct wr_mark){i ? "b" : "a", 1, 1}, &v, NULL),
+				 0);
+		assert_int_equal(wr_decode_value(v, NULL, arena, diags, &o[i]), 0);
+		assert_non_null(o[i]);
+	}
+	struct wr_object *copy = wr_kube_compact(o[0], 0, pool, &size);
+	assert_non_null(copy);
+	bool same = wr_kube_same(copy, o[1]);
+	assert_int_equal(wr_kube_same(o[1], copy), same);
+	wr_kube_compact_release(copy);
+	free(copy);
+	wr_kube_pool_unref(pool);
+	wr_arena_free(arena);
+	wr_diags_free(diags);
+	return same;
+}
+
+#define META "\"metadata\":{\"name\":\"n\",\"labels\":{\"a\":\"b\"},\"annotations\":{\"x\":\"y\"}}"
+static const char *const pod =
+	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"ns\","
+	"\"labels\":{\"a\":\"b\",\"c\":\"d\"},\"annotations\":{\"x\":\"y\"},\"ownerReferences\":["
+	"{\"kind\":\"ReplicaSet\",\"name\":\"r\",\"controller\":true}]},\"spec\":{\"nodeName\":"
+	"\"n1\","
+	"\"hostNetwork\":false,\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"ports\":["
+	"{\"name\":\"http\",\"containerPort\":80,\"protocol\":\"TCP\"}]}]},\"status\":{"
+	"\"phase\":\"Running\",\"podIP\":\"10.0.0.1\",\"hostIP\":\"10.1.0.1\",\"conditions\":["
+	"{\"type\":\"Ready\"}]}}";
+static const char *const node =
+	"{\"apiVersion\":\"v1\",\"kind\":\"Node\"," META ",\"spec\":{\"podCIDR\":\"10.0.0.0/24\"},"
+	"\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"10.1.0.1\"}],"
+	"\"conditions\":[{\"type\":\"Ready\"}]}}";
+static const char *const policy =
+	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\"," META ",\"spec\":{"
+	"\"podSelector\":{\"matchLabels\":{\"app\":\"web\"}},\"policyTypes\":[\"Ingress\"],"
+	"\"ingress\":[{\"from\":[{\"ipBlock\":{\"cidr\":\"10.0.0.0/8\",\"except\":[\"10.1.0.0/"
+	"16\"]}},"
+	"{\"podSelector\":{\"matchExpressions\":[{\"key\":\"k\",\"operator\":\"In\",\"values\":"
+	"[\"v\",\"w\"]}]}}],\"ports\":[{\"protocol\":\"TCP\",\"port\":80,\"endPort\":90}]}]}}";
+static const char *const cluster_policy =
+	"{\"apiVersion\":\"policy.networking.k8s.io/"
+	"v1alpha2\",\"kind\":\"ClusterNetworkPolicy\"," META
+	",\"spec\":{\"tier\":\"Admin\",\"priority\":7,\"subject\":{\"namespaces\":{\"matchLabels\":"
+	"{\"env\":\"prod\"}}},\"ingress\":[{\"name\":\"first\",\"action\":\"Deny\",\"from\":["
+	"{\"pods\":{\"namespaceSelector\":{},\"podSelector\":{\"matchLabels\":{\"app\":\"db\"}}}}]}"
+	"]},"
+	"\"status\":{\"conditions\":[{\"type\":\"Accepted\",\"status\":\"True\","
+	"\"reason\":\"Ok\",\"message\":\"m\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]}}";
+static const char *const service =
+	"{\"apiVersion\":\"v1\",\"kind\":\"Service\"," META ",\"spec\":{\"type\":\"NodePort\","
+	"\"clusterIP\":\"10.2.0.1\",\"selector\":{\"app\":\"web\"},\"ports\":[{\"name\":\"http\","
+	"\"port\":80,\"targetPort\":8080,\"nodePort\":30080}]}}";
+static const char *const deployment =
+	"{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\"," META ",\"spec\":{\"replicas\":2,"
+	"\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":["
+	"{\"name\":\"c\",\"image\":\"i\",\"ports\":[{\"containerPort\":80}]}]}}},"
+	"\"status\":{\"readyReplicas\":1}}";
+static const char *const ingress =
+	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\"," META ",\"spec\":{"
+	"\"ingressClassName\":\"nginx\",\"defaultBackend\":{\"service\":{\"name\":\"s\",\"port\":"
+	"{\"number\":80}}}}}";
+static const char *const namespace = "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\"," META
+				     ",\"status\":{\"phase\":\"Active\"}}";
+
+static void heartbeats_change_nothing(void **state)
+{
+	(void)state;
+	const struct {
+		const char *json, *from, *to;
+	} all[] = {
+		{pod, "\"x\":\"y\"", "\"x\":\"z\""},
+		{pod, "\"type\":\"Ready\"", "\"type\":\"Ready\",\"status\":\"False\""},
+		{pod, "\"image\":\"i\"", "\"image\":\"j\""},
+		{pod, "Running", "Pending"},
+		{pod, "\"conditions\"", "\"podIPs\":[{\"ip\":\"10.0.0.1\"}],\"conditions\""},
+		{pod, "\"a\":\"b\",\"c\":\"d\"", "\"c\":\"d\",\"a\":\"b\""},
+		{pod, "{\"apiVersion\"", "\n\n{\"apiVersion\""},
+		{node, "\"type\":\"Ready\"", "\"type\":\"Ready\",\"lastHeartbeatTime\":\"now\""},
+		{namespace, "Active", "Terminating"},
+		{policy, "\"x\":\"y\"", "\"x\":\"z\""},
+		{cluster_policy, "\"x\":\"y\"", "\"x\":\"z\""},
+		{cluster_policy, "\"reason\":\"Ok\"", "\"reason\":\"Other\""},
+		{deployment, "\"readyReplicas\":1", "\"readyReplicas\":2"},
+		{service, "\"x\":\"y\"", "\"x\":\"z\""},
+		{ingress, "\"x\":\"y\"", "\"x\":\"z\""},
+	};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (!same_after(all[i].json, all[i].from, all[i].to))
+			fail_msg("%s instead of %s is told as a change", all[i].to, all[i].from);
+}
+
+static void changes_are_seen(void **state)
+{
+	(void)state;
+	const struct {
+		const char *json, *from, *to;
+	} all[] = {
+		{pod, "\"a\":\"b\"", "\"a\":\"c\""},
+		{pod, "\"a\":\"b\"", "\"ab\":\"b\""},
+		{pod, ",\"c\":\"d\"", ""},
+		{pod, "\"name\":\"r\"", "\"name\":\"q\""},
+		{pod, "ReplicaSet", "Job"},
+		{pod, "\"controller\":true", "\"controller\":false"},
+		{pod, "\"n1\"", "\"n2\""},
+		{pod, "\"nodeName\":\"n1\",", ""},
+		{pod, "\"hostNetwork\":false", "\"hostNetwork\":true"},
+		{pod, "\"http\"", "\"https\""},
+		{pod, "\"name\":\"http\",", ""},
+		{pod, "80", "81"},
+		{pod, "\"TCP\"", "\"UDP\""},
+		{pod, "\"protocol\":\"TCP\"}", "\"protocol\":\"TCP\"},{\"containerPort\":9}"},
+		{pod, "Running", "Succeeded"},
+		{pod, "Running", "Failed"},
+		{pod, "10.0.0.1", "10.0.0.2"},
+		{pod, "\"podIP\":\"10.0.0.1\",", ""},
+		{pod, "10.1.0.1", "10.1.0.2"},
+		{pod, "\"conditions\"", "\"podIPs\":[{\"ip\":\"fd00::1\"}],\"conditions\""},
+		{node, "10.0.0.0/24", "10.0.0.0/25"},
+		{node, "10.1.0.1", "fd00::1"},
+		{node, "\"a\":\"b\"", "\"a\":\"\""},
+		{namespace, "\"a\":\"b\"", ""},
+		{policy, "\"web\"", "\"api\""},
+		{policy, "[\"Ingress\"]", "[\"Ingress\",\"Egress\"]"},
+		{policy, "10.0.0.0/8", "10.0.0.0/9"},
+		{policy, ",\"except\":[\"10.1.0.0/16\"]", ""},
+		{policy, "10.1.0.0/16", "10.2.0.0/16"},
+		{policy, "{\"podSelector\":{\"matchExpr", "{\"namespaceSelector\":{\"matchExpr"},
+		{policy, "{\"podSelector\":{\"matchExpr",
+		 "{\"namespaceSelector\":{},\"podSelector\":{\"matchExpr"},
+		{policy, "\"In\"", "\"NotIn\""},
+		{policy, "\"w\"", "\"x\""},
+		{policy, ",\"w\"", ""},
+		{policy, "\"port\":80", "\"port\":81"},
+		{policy, ",\"endPort\":90", ""},
+		{policy, "80,\"endPort\":90", "\"http\""},
+		{policy, "\"TCP\"", "\"SCTP\""},
+		{policy, ",\"ports\"", "},{\"ports\""},
+		{cluster_policy, "Admin", "Baseline"},
+		{cluster_policy, "7", "8"},
+		{cluster_policy, "prod", "dev"},
+		{cluster_policy, "Deny", "Accept"},
+		{cluster_policy, "first", "second"},
+		{cluster_policy, "db", "web"},
+		{cluster_policy, "{\"namespaceSelector\":{}",
+		 "{\"namespaceSelector\":{\"matchLabels\":"
+		 "{\"a\":\"b\"}}"},
+		{service, "8080", "8081"},
+		{service, "\"app\":\"web\"", ""},
+		{service, "NodePort", "ClusterIP"},
+		{service, "10.2.0.1", "None"},
+		{service, "30080", "30081"},
+		{deployment, "\"replicas\":2", "\"replicas\":3"},
+		{deployment, "\"app\":\"web\"", "\"app\":\"api\""},
+		{deployment, "80", "81"},
+		{ingress, "nginx", "haproxy"},
+		{ingress, "80", "81"},
+		{ingress, "\"s\"", "\"t\""},
+	};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (same_after(all[i].json, all[i].from, all[i].to))
+			fail_msg("%s instead of %s is no change", all[i].to, all[i].from);
 }
 
 int main(int argc, char **argv)
@@ -190,6 +400,9 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_meaning),
 		cmocka_unit_test(label_sets_are_shared),
+		cmocka_unit_test(ports_and_bytes_are_shared),
+		cmocka_unit_test(heartbeats_change_nothing),
+		cmocka_unit_test(changes_are_seen),
 	};
 	n_folders = argc - 1;
 	folders = argv + 1;
