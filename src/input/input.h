@@ -70,3 +70,20 @@ struct wr_arena *wr_input_arena(struct wr_input *in);
  */
 int wr_json_parse(struct wr_arena *a, const char *text, size_t size, struct wr_mark mark,
 		  struct wr_value **out, struct wr_diags *diags);
+
+/*
+ * Which keys of a map are wanted, a list that ends with a NULL key; below: which
+ * of the map that stands there, or of the maps in a list there; NULL: all.
+ */
+struct wr_json_want {
+	const char *key;
+	const struct wr_json_want *below;
+};
+
+/*
+ * The same, and what is not wanted is left out. It is passed over by its strings
+ * and brackets alone: that it is JSON is not looked at. want NULL: all.
+ */
+int wr_json_parse_wanted(struct wr_arena *a, const char *text, size_t size, struct wr_mark mark,
+			 const struct wr_json_want *want, struct wr_value **out,
+			 struct wr_diags *diags);

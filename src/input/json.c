@@ -214,6 +214,64 @@ static int read_list(struct wr_json *j, struct wr_value *v)
 	return 0;
 }
 
+/* The end of a string whose opening quote stands at pos; past size where it has none. */
+static size_t string_end(const struct wr_json *j, size_t pos)
+{
+	for (pos++; pos < j->size && j->text[pos] != '"'; pos++)
+		pos += j->text[pos] == '\\';
+	return pos + 1;
+}
+
+/* A value that nobody wants, by its brackets and strings. */
+static int skip_value(struct wr_json *j)
+{
+	static const bool matters[256] = {['"'] = true, ['{'] = true, ['}'] = true, ['['] = true,
+					  [']'] = true, [','] = true, ['\n'] = true};
+	struct wr_mark at = wr_json_mark(j);
+	const char *text = j->text;
+	size_t depth = 0, pos = j->pos;
+	for (;;) {
+		while (pos < j->size && !matters[(unsigned char)text[pos]])
+			pos++;
+		char c = pos < j->size ? text[pos] : '\0';
+		bool close = c == '}' || c == ']';
+		if (!c || (!depth && (close || c == ',')))
+			break;
+		if (c == '\n') {
+			j->line++;
+			j->line_start = pos + 1;
+		}
+		depth += c == '{' || c == '[';
+		depth -= close;
+		pos = c == '"' ? string_end(j, pos) : pos + 1;
+	}
+	if (pos == j->pos || pos >= j->size)
+		return wr_json_fail(j, at, "the input may have been cut off",
+				    "here is no value that ends");
+	j->pos = pos;
+	return 0;
+}
+
+static const struct wr_json_want *find_want(const struct wr_json_want *w, const char *key)
+{
+	while (w->key && (*w->key != *key || strcmp(w->key, key) != 0))
+		w++;
+	return w->key ? w : NULL;
+}
+
+/* The value after a key, where it is wanted. */
+static int read_wanted(struct wr_json *j, struct wr_field *f)
+{
+	const struct wr_json_want *all = j->want, *w = all ? find_want(all, f->key) : NULL;
+	skip_space(j);
+	if (all && !w)
+		return skip_value(j);
+	j->want = w ? w->below : NULL;
+	int rc = read_value(j, &f->value);
+	j->want = all;
+	return rc < 0 ? rc : wr_vec_push(&j->fields, *f);
+}
+
 static int read_field(struct wr_json *j, struct wr_mark open)
 {
 	char here[24];
@@ -237,8 +295,7 @@ static int read_field(struct wr_json *j, struct wr_mark open)
 				    "expected ':' after the key \"%.64s\", found %s", f.key,
 				    wr_json_here(j, here));
 	j->pos++;
-	rc = read_value(j, &f.value);
-	return rc < 0 ? rc : wr_vec_push(&j->fields, f);
+	return read_wanted(j, &f);
 }
 
 static int read_map(struct wr_json *j, struct wr_value *v)
@@ -320,10 +377,18 @@ int wr_json_next(struct wr_json *j, struct wr_value **root)
 int wr_json_parse(struct wr_arena *a, const char *text, size_t size, struct wr_mark mark,
 		  struct wr_value **out, struct wr_diags *diags)
 {
+	return wr_json_parse_wanted(a, text, size, mark, NULL, out, diags);
+}
+
+int wr_json_parse_wanted(struct wr_arena *a, const char *text, size_t size, struct wr_mark mark,
+			 const struct wr_json_want *want, struct wr_value **out,
+			 struct wr_diags *diags)
+{
 	struct wr_reading r = {a, &wr_input_default_limits, diags, mark.file};
 	struct wr_value *root = NULL;
 	struct wr_json j;
 	int rc = wr_json_begin(&j, &r, text, size, mark);
+	j.want = want;
 	if (!rc)
 		rc = wr_json_next(&j, &root);
 	if (!rc)

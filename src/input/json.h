@@ -13,6 +13,7 @@ struct wr_json {
 	char *strings;     /* where the next string goes; strings never outgrow their source */
 	size_t nodes;      /* values of the current document */
 	size_t depth;
+	const struct wr_json_want *want; /* of the next map; NULL: all */
 	WR_VEC(struct wr_field) fields;  /* of the maps not yet closed */
 	WR_VEC(struct wr_value *) items; /* of the lists not yet closed */
 	struct wr_problem problem;       /* what the last -EINVAL was about */

@@ -477,6 +477,11 @@ static void not_there(struct wr_kube_feed *f)
 
 /* --- Life --- */
 
+void wr_kube_feed_want(struct wr_kube_feed *f, const struct wr_json_want *want)
+{
+	f->want = want;
+}
+
 uint64_t wr_kube_feed_due(const struct wr_kube_feed *f)
 {
 	return f->due;

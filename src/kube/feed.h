@@ -29,6 +29,7 @@ struct wr_kube_feed {
 	bool once;
 	struct wr_kube_feed_handlers on;
 	void *arg;
+	const struct wr_json_want *want; /* what the owner needs of an object; NULL: all */
 	struct wr_kube_status status;
 
 	enum wr_feed_state state;

@@ -35,7 +35,8 @@ static int broken(struct wr_kube_feed *f, int rc, const char *why)
 }
 
 /* The tree of a text; it lives until the next one is read. */
-static int parse(struct wr_kube_feed *f, const char *text, size_t size, struct wr_value **out)
+static int parse(struct wr_kube_feed *f, const char *text, size_t size,
+		 const struct wr_json_want *want, struct wr_value **out)
 {
 	if (f->scratch && wr_arena_size(f->scratch) > SCRATCH_KEPT) {
 		wr_arena_free(f->scratch);
@@ -48,7 +49,7 @@ static int parse(struct wr_kube_feed *f, const char *text, size_t size, struct w
 	if (!f->scratch)
 		return broken(f, -ENOMEM, "");
 	struct wr_mark mark = {f->info->path, 1, 1};
-	int rc = wr_json_parse(f->scratch, text, size, mark, out, NULL);
+	int rc = wr_json_parse_wanted(f->scratch, text, size, mark, want, out, NULL);
 	return rc ? broken(f, rc, "the server sent something that is no JSON") : 0;
 }
 
@@ -74,7 +75,7 @@ static int list_item(void *arg, const char *text, size_t size)
 {
 	struct wr_kube_feed *f = arg;
 	struct wr_value *v;
-	int rc = parse(f, text, size, &v);
+	int rc = parse(f, text, size, f->want, &v);
 	if (rc)
 		return rc;
 	f->items++;
@@ -188,7 +189,8 @@ static int watch_event(void *arg, const char *text, size_t size)
 {
 	struct wr_kube_feed *f = arg;
 	struct wr_value *v;
-	int rc = parse(f, text, size, &v);
+	const struct wr_json_want event[] = {{"type", NULL}, {"object", f->want}, {NULL, NULL}};
+	int rc = parse(f, text, size, event, &v);
 	if (rc)
 		return rc;
 	const char *type = wr_feed_text(v, "type");
@@ -233,7 +235,7 @@ int wr_feed_read_page(struct wr_kube_feed *f, char **version, char **token)
 		broken(f, 0, "the list ends in its middle");
 		return -EBADMSG;
 	}
-	if (parse(f, f->split.shell.items, f->split.shell.n, &v))
+	if (parse(f, f->split.shell.items, f->split.shell.n, NULL, &v))
 		return -EBADMSG;
 	snprintf(want, sizeof(want), "%sList", wr_kind_name(f->kind));
 	const char *kind = wr_feed_text(v, "kind"), *at = version_of(v),

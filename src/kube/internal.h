@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/vec.h"
-#include "input/value.h"
+#include "input/input.h"
 #include "kube/kube.h"
 
 #define WR_KUBE_ERROR 512 /* bytes of an error's text */
@@ -189,6 +189,9 @@ void wr_kube_wake(struct wr_kube *k);
 uint64_t wr_kube_feed_due(const struct wr_kube_feed *f); /* 0: nothing to do until bytes come */
 void wr_kube_feed_tick(struct wr_kube_feed *f, uint64_t now);
 void wr_kube_feed_free(struct wr_kube_feed *f);
+
+/* Only what is wanted of objects is read from now on; the rest is not even looked at. */
+void wr_kube_feed_want(struct wr_kube_feed *f, const struct wr_json_want *want);
 void wr_kube_store_free(struct wr_kube_store *s);
 
 /* What a kind's URL and lists are made of (kinds.c); NULL: not known. */
@@ -198,6 +201,9 @@ struct wr_kube_kind {
 	bool namespaced, optional;
 };
 const struct wr_kube_kind *wr_kube_kind_of(enum wr_kind kind);
+
+/* What a store needs to be read of a kind's objects (wanted.c); NULL: all. */
+const struct wr_json_want *wr_kube_wanted(enum wr_kind kind);
 
 /* --- Small objects (share.c, compact.c, same.c) --- */
 

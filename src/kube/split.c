@@ -111,11 +111,11 @@ static bool after_items_key(const struct wr_kube_split *s)
 }
 
 /* An object is whole. */
-static int emit(struct wr_kube_split *s)
+static int emit(struct wr_kube_split *s, const char *text, size_t size)
 {
 	if (++s->objects > s->max_objects)
 		return -EMSGSIZE;
-	int rc = s->object(s->arg, s->object_text.items, s->object_text.n);
+	int rc = s->object(s->arg, text, size);
 	s->object_text.n = 0;
 	s->values = 0;
 	if (s->object_text.cap > KEEP_BYTES)
@@ -127,25 +127,31 @@ static int emit(struct wr_kube_split *s)
 static size_t skip_string(struct wr_kube_split *s, const char *p, size_t n)
 {
 	size_t i = 0;
-	for (; i < n; i++) {
-		if (s->escaped)
-			s->escaped = false;
-		else if (p[i] == '\\')
-			s->escaped = true;
-		else if (p[i] == '"') {
-			s->in_string = false;
-			return i + 1;
-		}
+	if (s->escaped) {
+		s->escaped = false;
+		i = 1;
 	}
-	return i;
+	for (;;) {
+		while (i < n && p[i] != '"' && p[i] != '\\')
+			i++;
+		if (i >= n)
+			return n;
+		if (p[i++] == '"') {
+			s->in_string = false;
+			return i;
+		}
+		s->escaped = i == n;
+		i++;
+	}
 }
 
 /* Bytes at which nothing happens: neither a string begins nor a bracket nor a new value. */
 static size_t skip_plain(const char *p, size_t n)
 {
+	static const bool matters[256] = {['"'] = true, ['{'] = true, ['}'] = true, ['['] = true,
+					  [']'] = true, [','] = true, ['\\'] = true};
 	size_t i = 0;
-	while (i < n && p[i] != '"' && p[i] != '{' && p[i] != '}' && p[i] != '[' && p[i] != ']' &&
-	       p[i] != ',' && p[i] != '\\')
+	while (i < n && !matters[(unsigned char)p[i]])
 		i++;
 	return i;
 }
@@ -186,9 +192,40 @@ static int step(struct wr_kube_split *s, char c)
 	}
 }
 
-/* Within the brackets of "items", between the items. */
-static int between_items(struct wr_kube_split *s, char c)
+/*
+ * In an object, or at its first bracket: its bytes up to its end, or to the end of
+ * what is there. One that lies in the buffer as a whole is handed out from there.
+ */
+static int take_object(struct wr_kube_split *s, const char *p, size_t n, size_t *taken)
 {
+	unsigned bottom = s->list ? 2 : 0;
+	size_t i = 0;
+	int rc = 0;
+	do {
+		if (s->in_string) {
+			i += skip_string(s, p + i, n - i);
+			continue;
+		}
+		i += skip_plain(p + i, n - i);
+		if (i < n)
+			rc = step(s, p[i++]);
+	} while (i < n && !rc && s->depth > bottom);
+	*taken = i;
+	if (rc)
+		return rc;
+	if (s->depth > bottom)
+		return append(s, p, i);
+	s->before = '}';
+	if (!s->object_text.n)
+		return i > s->max_bytes ? -EMSGSIZE : emit(s, p, i);
+	rc = append(s, p, i);
+	return rc ? rc : emit(s, s->object_text.items, s->object_text.n);
+}
+
+/* Within the brackets of "items", between the items. */
+static int between_items(struct wr_kube_split *s, const char *p, size_t n, size_t *taken)
+{
+	char c = *p;
 	if (is_space(c))
 		return 0;
 	if (c == ']' && s->before != ',') {
@@ -199,46 +236,28 @@ static int between_items(struct wr_kube_split *s, char c)
 	if ((c == ',') != (s->before == '}') || (c != ',' && c != '{'))
 		return -EBADMSG;
 	s->before = c;
-	if (c == ',')
-		return 0;
-	int rc = open_bracket(s, c);
-	return rc ? rc : append(s, &c, 1);
+	return c == ',' ? 0 : take_object(s, p, n, taken);
 }
 
 /* At the top: before the first byte of an object, or behind the last of a list. */
-static int at_top(struct wr_kube_split *s, char c)
+static int at_top(struct wr_kube_split *s, const char *p, size_t n, size_t *taken)
 {
+	char c = *p;
 	if (is_space(c))
 		return 0;
 	if (c != '{' || s->complete)
 		return -EBADMSG;
 	s->values = 0;
+	if (!s->list)
+		return take_object(s, p, n, taken);
 	int rc = open_bracket(s, c);
 	return rc ? rc : append(s, &c, 1);
 }
 
-/* After a byte that closed something: is an object, or the list, now whole? */
-static int after_close(struct wr_kube_split *s)
+/* A byte of a shell that means something. */
+static int shell_byte(struct wr_kube_split *s, char c)
 {
-	if (s->list && s->in_items && s->depth == 2) {
-		s->before = '}';
-		return emit(s);
-	}
-	if (s->depth)
-		return 0;
-	if (!s->list)
-		return emit(s);
-	s->complete = true;
-	return 0;
-}
-
-static int take_byte(struct wr_kube_split *s, char c)
-{
-	if (!s->depth)
-		return at_top(s, c);
-	if (s->in_items && s->depth == 2)
-		return between_items(s, c);
-	bool items = s->list && !s->in_items && s->depth == 1 && c == '[' && after_items_key(s);
+	bool items = !s->in_items && s->depth == 1 && c == '[' && after_items_key(s);
 	int rc = append(s, &c, 1);
 	if (!rc)
 		rc = step(s, c);
@@ -249,21 +268,34 @@ static int take_byte(struct wr_kube_split *s, char c)
 		s->before = '[';
 		s->values = 0;
 	}
-	return c == '}' || c == ']' ? after_close(s) : 0;
+	s->complete = !s->depth;
+	return 0;
+}
+
+/* In a shell: the next run of bytes, or the byte that stands behind it. */
+static int take_shell(struct wr_kube_split *s, const char *p, size_t n, size_t *taken)
+{
+	size_t run = s->in_string ? skip_string(s, p, n) : skip_plain(p, n);
+	*taken = run ? run : 1;
+	return run ? append(s, p, run) : shell_byte(s, *p);
 }
 
 int wr_kube_split_feed(struct wr_kube_split *s, const char *bytes, size_t n)
 {
-	size_t at = 0;
-	while (at < n) {
-		bool inside = s->depth && !(s->in_items && s->depth == 2);
-		size_t run = !inside        ? 0
-			     : s->in_string ? skip_string(s, bytes + at, n - at)
-					    : skip_plain(bytes + at, n - at);
-		int rc = run ? append(s, bytes + at, run) : take_byte(s, bytes[at]);
+	for (size_t at = 0, taken; at < n; at += taken) {
+		const char *p = bytes + at;
+		int rc;
+		taken = 1;
+		if (!s->depth)
+			rc = at_top(s, p, n - at, &taken);
+		else if (s->in_items && s->depth == 2)
+			rc = between_items(s, p, n - at, &taken);
+		else if (in_object(s))
+			rc = take_object(s, p, n - at, &taken);
+		else
+			rc = take_shell(s, p, n - at, &taken);
 		if (rc)
 			return rc;
-		at += run ? run : 1;
 	}
 	return 0;
 }

@@ -533,6 +533,7 @@ int wr_kube_store_new(struct wr_kube *k, enum wr_kind kind, const char *ns,
 		wr_kube_store_free(s);
 		return rc;
 	}
+	wr_kube_feed_want(s->feed, wr_kube_wanted(kind));
 	*out = s;
 	return 0;
 }

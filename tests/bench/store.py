@@ -180,8 +180,10 @@ def measure(args, size, folder):
         one(args, config, kind, [kind])[0].stop()
     client, before = one(args, config, 'all', STORES)
     if args.perf:
-        subprocess.run(['perf', 'record', '-q', '-F', '999', '-g', '-o', args.perf, args.store,
-                        config, *STORES], stdin=subprocess.DEVNULL, check=False)
+        profiled = Client(['perf', 'record', '-q', '-F', '999', '-g', '-o', args.perf, args.store,
+                           config, *STORES])
+        profiled.next(), profiled.next()
+        profiled.stop()
     pipe.send(HEARTBEATS)
     pipe.recv()
     time.sleep(1)

@@ -266,7 +266,7 @@ def test_cut_at_every_byte(folder):
     def hook(request, conn):
         if not request.watch or request.initial:
             return False
-        text = (hook.text % (200 + hook.at)).encode()
+        text = (hook.text % (200 + hook.at, 200 + hook.at)).encode()
         if hook.at >= len(text):
             return False
         version, at = int(request.query['resourceVersion']), hook.at
@@ -282,7 +282,8 @@ def test_cut_at_every_byte(folder):
         return True
     hook.at, hook.asked, hook.given = 0, 101, 101
     hook.text = ('{"type":"MODIFIED","object":{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p0",'
-                 '"namespace":"a","uid":"u\\"}\\\\","resourceVersion":"%d"}}}\n')
+                 '"namespace":"a","uid":"u\\"}\\\\","resourceVersion":"%d",'
+                 '"labels":{"v":"%d"}}}}\n')
     server.hook = hook
     _, client = started(folder, 'backoff=1', 'backoff-max=2', 'pods', pods=1, server=server)
     client.wait('^synced Pod 1')

@@ -313,9 +313,80 @@ static void test_no_quadratic_time(void **state)
 	wr_arena_free(a);
 }
 
+/* What is wanted of a text, from memory of exactly its size; NULL: refused. */
+static char *wanted(const char *text, size_t size)
+{
+	static const struct wr_json_want below[] = {{"c", NULL}, {NULL, NULL}},
+					 want[] = {{"a", NULL}, {"b", below}, {NULL, NULL}};
+	struct wr_arena *a = wr_arena_new();
+	struct wr_value *v;
+	char *exact = malloc(size ? size : 1);
+	assert_non_null(exact);
+	memcpy(exact, text, size);
+	int rc = wr_json_parse_wanted(a, exact, size, mark, want, &v, NULL);
+	assert_true(!rc || rc == -EINVAL);
+	char *shown = rc ? NULL : show_value(v);
+	free(exact);
+	wr_arena_free(a);
+	return shown;
+}
+
+static void what_is_not_wanted_is_left_out(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *same; /* NULL: refused */
+	} all[] = {
+		{"{}", "{}"},
+		{"{\"x\":1,\"a\":2}", "{\"a\":2}"},
+		{"{\"x\" : {\"a\":[1,{\"a\":\"}]\"}]} , \"a\" : 2 }", "{\"a\":2}"},
+		{"{\"a\":{\"x\":1,\"a\":[{\"y\":2}]},\"x\":null}",
+		 "{\"a\":{\"x\":1,\"a\":[{\"y\":2}]}}"},
+		{"{\"b\":{\"a\":1,\"c\":{\"x\":2},\"d\":[]}}", "{\"b\":{\"c\":{\"x\":2}}}"},
+		{"{\"b\":[{\"c\":1,\"d\":2},3,{\"d\":4}]}", "{\"b\":[{\"c\":1},3,{}]}"},
+		{"{\"b\":\"c\",\"xx\":\"\\\"},\\\\\"}", "{\"b\":\"c\"}"},
+		{"{\"x\":\n[1,\n2],\"aa\":-1.5e3}", "{}"},
+		{"[{\"x\":1,\"a\":2}]", "[{\"a\":2}]"},
+		{"{\"x\":{\"y\":tru},\"a\":1}", "{\"a\":1}"}, /* nobody looks at it */
+		{"{\"x\":,\"a\":1}", NULL},
+		{"{\"x\":}", NULL},
+		{"{\"x\":]", NULL},
+		{"{\"x\":1", NULL},
+		{"{\"x\":{\"y\":1}", NULL},
+		{"{\"x\":\"\\", NULL},
+		{"{\"x\":\"\\\"", NULL},
+		{"{\"x\":1,}", NULL},
+		{"{\"x\":[1}", NULL},
+		{"{\"x\":1 \"a\":2}", "{}"},
+		{"{\"x\":1}{", NULL},
+		{"{\"a\":tru}", NULL},
+	};
+	for (size_t i = 0; i < COUNT(all); i++) {
+		size_t n = strlen(all[i].text);
+		char *got = wanted(all[i].text, n);
+		if (all[i].same) {
+			struct wr_arena *a = wr_arena_new();
+			struct wr_value *v;
+			assert_int_equal(parse(a, all[i].same, strlen(all[i].same), &v, NULL), 0);
+			char *shown = show_value(v);
+			if (!got || strcmp(got, shown) != 0)
+				fail_msg("%s: %s", all[i].text, got ? got : "refused");
+			free(shown);
+			wr_arena_free(a);
+		} else if (got) {
+			fail_msg("%s is not refused: %s", all[i].text, got);
+		}
+		free(got);
+		for (size_t cut = 0; all[i].same && cut < n; cut++)
+			if ((got = wanted(all[i].text, cut)))
+				fail_msg("%.*s is not refused", (int)cut, all[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_not_wanted_is_left_out),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_strings),

@@ -395,6 +395,59 @@ static void changes_are_seen(void **state)
 			fail_msg("%s instead of %s is no change", all[i].to, all[i].from);
 }
 
+static struct wr_object *decoded(struct wr_arena *arena, struct wr_diags *diags, const char *json,
+				 const struct wr_json_want *want)
+{
+	struct wr_value *v;
+	struct wr_object *o = NULL;
+	assert_int_equal(wr_json_parse_wanted(arena, json, strlen(json),
+					      (struct wr_mark){"f", 1, 1}, want, &v, NULL),
+			 0);
+	assert_int_equal(wr_decode_value(v, NULL, arena, diags, &o), 0);
+	assert_non_null(o);
+	return o;
+}
+
+/* Of what a store reads of an object the same is decoded as of the whole. */
+static void enough_is_wanted(void **state)
+{
+	(void)state;
+	static const char *const full_pod =
+		"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\","
+		"\"namespace\":\"ns\",\"uid\":\"u\",\"managedFields\":[{\"a\":{}}],\"labels\":"
+		"{\"a\":\"b\"},\"ownerReferences\":[{\"kind\":\"X\",\"name\":\"x\"},"
+		"{\"uid\":\"u\",\"kind\":\"Job\",\"name\":\"j\",\"controller\":true}]},\"spec\":{"
+		"\"volumes\":[{}],\"hostNetwork\":true,\"nodeName\":\"n\",\"initContainers\":["
+		"{\"name\":\"i\",\"ports\":[{\"containerPort\":1}]},{\"name\":\"s\","
+		"\"restartPolicy\":\"Always\",\"ports\":[{\"containerPort\":2,\"name\":\"two\"}]}],"
+		"\"containers\":[{\"env\":[{\"name\":\"ports\"}],\"ports\":[{\"containerPort\":3,"
+		"\"protocol\":\"UDP\"}]}]},\"status\":{\"conditions\":[{}],\"phase\":\"Failed\","
+		"\"hostIP\":\"10.0.0.1\",\"hostIPs\":[{\"ip\":\"fd00::1\"}],\"podIP\":\"10.1.0.1\","
+		"\"podIPs\":[{\"ip\":\"10.1.0.1\"},{\"ip\":\"fd00::2\"}]}}";
+	static const char *const full_node =
+		"{\"apiVersion\":\"v1\",\"kind\":\"Node\"," META ",\"spec\":{\"providerID\":\"x\","
+		"\"podCIDR\":\"10.0.0.0/24\",\"podCIDRs\":[\"10.0.0.0/24\",\"fd00::/64\"]},"
+		"\"status\":{\"images\":[{}],\"addresses\":[{\"type\":\"InternalIP\",\"address\":"
+		"\"10.1.0.1\"},{\"type\":\"Hostname\",\"address\":\"n\"}]}}";
+	const char *const all[] = {full_pod, pod, full_node, node, namespace, policy};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct wr_diags *diags = wr_diags_new();
+		struct wr_arena *arena = wr_arena_new();
+		struct wr_object *whole = decoded(arena, diags, all[i], NULL),
+				 *part = decoded(arena, diags, all[i], wr_kube_wanted(whole->kind));
+		assert_true(wr_kube_same(whole, part));
+		if (all[i] == full_pod) {
+			assert_int_equal(part->pod.spec.n_ports, 2);
+			assert_int_equal(part->pod.n_ips, 2);
+			assert_int_equal(part->pod.n_host_ips, 2);
+			assert_string_equal(part->meta.owner_name, "j");
+			assert_null(wr_value_get(wr_value_get(part->value, "spec"), "volumes"));
+		}
+		wr_arena_free(arena);
+		wr_diags_free(diags);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +456,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ports_and_bytes_are_shared),
 		cmocka_unit_test(heartbeats_change_nothing),
 		cmocka_unit_test(changes_are_seen),
+		cmocka_unit_test(enough_is_wanted),
 	};
 	n_folders = argc - 1;
 	folders = argv + 1;
