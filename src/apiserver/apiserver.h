@@ -31,6 +31,7 @@ struct wr_apiserver_opts {
 	size_t n_load;  /* manifests to begin with; what is there already stays */
 	size_t history; /* changes that watches can be behind; 0: 10000 */
 	const char *kubelet; /* folder: kubelet.sock for exec, logs/NS_POD; or NULL */
+	bool policy_crds; /* a new server begins with those of the cluster-wide policies */
 	bool graceful;  /* pods with a node wait for its agent when they are deleted */
 	struct wr_misbehave misbehave;
 };

@@ -52,6 +52,11 @@ struct wr_value *wr_call_parse(struct wr_call *c, const struct wr_blob *blob)
 	struct wr_value *v = NULL;
 	if (wr_json_parse(c->t.arena, blob->text, blob->size, (struct wr_mark){0}, &v, NULL) < 0)
 		c->t.nomem = true;
+	/* the version that is asked for, whatever it was stored as */
+	if (v && c->r && c->r->definition) {
+		char api[WR_RESOURCE_TEXT];
+		wr_tree_set_string(&c->t, v, "apiVersion", wr_resource_api(c->r, api));
+	}
 	return v;
 }
 

@@ -122,13 +122,11 @@ FIELD(event_type, "type", "")
 FIELD(event_reason, "reason", "")
 FIELD(event_message, "message", "")
 FIELD(ingress_class, "spec.ingressClassName", "<none>")
-FIELD(tier, "spec.tier", "")
 FIELD(role, "roleRef.name", "")
 FIELD(schedule, "spec.schedule", "")
 FIELD(zone, "spec.timeZone", "<none>")
 FIELD(suspend, "spec.suspend", "False")
 RATIO(completions, "status.succeeded", "spec.completions")
-NUMBER(priority, "spec.priority", 0)
 NUMBER(up_to_date, "status.updatedReplicas", 0)
 NUMBER(available, "status.availableReplicas", 0)
 NUMBER(desired, "spec.replicas", 1)
@@ -288,10 +286,6 @@ static const struct column ingresses[] = {
 };
 static const struct column networkpolicies[] = {
 	NAME, {"Pod-Selector", wr_cell_pod_selector}, AGE, {0}};
-static const struct column cnps[] = {
-	NAME, {"Tier", tier}, {"Priority", priority, "integer"}, AGE, {0}};
-static const struct column anps[] = {NAME, {"Priority", priority, "integer"}, AGE, {0}};
-static const struct column banps[] = {NAME, AGE, {0}};
 static const struct column crds[] = {NAME, {"Created At", created}, {0}};
 
 static const struct column *const tables[WR_AS_RESOURCES] = {
@@ -314,9 +308,6 @@ static const struct column *const tables[WR_AS_RESOURCES] = {
 	[WR_AS_ENDPOINTSLICES] = endpointslices,
 	[WR_AS_INGRESSES] = ingresses,
 	[WR_AS_NETWORKPOLICIES] = networkpolicies,
-	[WR_AS_CLUSTERNETWORKPOLICIES] = cnps,
-	[WR_AS_ADMINNETWORKPOLICIES] = anps,
-	[WR_AS_BASELINEADMINNETWORKPOLICIES] = banps,
 	[WR_AS_CUSTOMRESOURCEDEFINITIONS] = crds,
 	[WR_AS_ROLES] = crds,
 	[WR_AS_ROLEBINDINGS] = bindings,
@@ -325,27 +316,53 @@ static const struct column *const tables[WR_AS_RESOURCES] = {
 	[WR_AS_SERVICEMONITORS] = plain,
 };
 
-struct wr_value *wr_columns_heads(struct wr_tree *t, enum wr_as_kind kind)
+static struct wr_value *head(struct wr_tree *t, const char *name, const char *type, bool wide)
+{
+	struct wr_value *v = wr_tree_map(t);
+	wr_tree_set_string(t, v, "name", name);
+	wr_tree_set_string(t, v, "type", type ? type : "string");
+	wr_tree_set_string(t, v, "format", !strcmp(name, "Name") ? "name" : "");
+	wr_tree_set_string(t, v, "description", "");
+	wr_tree_set(t, v, "priority", wr_tree_int(t, wide));
+	return v;
+}
+
+struct wr_value *wr_columns_heads(struct wr_tree *t, const struct wr_resource *r)
 {
 	struct wr_value *list = wr_tree_list(t);
-	for (const struct column *c = tables[kind]; c->name; c++) {
-		struct wr_value *v = wr_tree_map(t);
-		bool is_name = !strcmp(c->name, "Name");
-		wr_tree_set_string(t, v, "name", c->name);
-		wr_tree_set_string(t, v, "type", c->type ? c->type : "string");
-		wr_tree_set_string(t, v, "format", is_name ? "name" : "");
-		wr_tree_set_string(t, v, "description", "");
-		wr_tree_set(t, v, "priority", wr_tree_int(t, c->wide));
-		wr_tree_push(t, list, v);
-	}
+	if (r->definition)
+		wr_tree_push(t, list, head(t, "Name", NULL, false));
+	for (const struct wr_printer *p = r->definition ? r->printers : NULL; p && p->name; p++)
+		wr_tree_push(t, list, head(t, p->name, p->type, p->wide));
+	if (r->definition)
+		return list;
+	for (const struct column *c = tables[wr_resource_place(r)]; c->name; c++)
+		wr_tree_push(t, list, head(t, c->name, c->type, c->wide));
 	return list;
 }
 
-struct wr_value *wr_columns_cells(struct wr_tree *t, enum wr_as_kind kind,
+/* What a definition's column shows: of JSONPath, keys with dots between. */
+static struct wr_value *printed(struct wr_tree *t, const struct wr_printer *p,
+				const struct wr_value *object)
+{
+	const char *path = *p->path == '.' ? p->path + 1 : p->path;
+	const struct wr_value *v = wr_tree_at(object, path);
+	if (!strcmp(p->type, "date"))
+		return v ? since(t, object, path) : wr_tree_null(t);
+	return v && v->type != WR_MAP && v->type != WR_LIST ? wr_tree_copy(t, v) : wr_tree_null(t);
+}
+
+struct wr_value *wr_columns_cells(struct wr_tree *t, const struct wr_resource *r,
 				  const struct wr_value *object)
 {
 	struct wr_value *list = wr_tree_list(t);
-	for (const struct column *c = tables[kind]; c->name; c++)
+	if (r->definition)
+		wr_tree_push(t, list, name(t, object));
+	for (const struct wr_printer *p = r->definition ? r->printers : NULL; p && p->name; p++)
+		wr_tree_push(t, list, printed(t, p, object));
+	if (r->definition)
+		return list;
+	for (const struct column *c = tables[wr_resource_place(r)]; c->name; c++)
 		wr_tree_push(t, list, c->cell(t, object));
 	return list;
 }

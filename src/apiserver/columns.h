@@ -9,10 +9,10 @@
 #include "apiserver/tree.h"
 
 /* The columnDefinitions of a kind. */
-struct wr_value *wr_columns_heads(struct wr_tree *t, enum wr_as_kind kind);
+struct wr_value *wr_columns_heads(struct wr_tree *t, const struct wr_resource *r);
 
 /* The cells of an object, as many as there are columns. */
-struct wr_value *wr_columns_cells(struct wr_tree *t, enum wr_as_kind kind,
+struct wr_value *wr_columns_cells(struct wr_tree *t, const struct wr_resource *r,
 				  const struct wr_value *object);
 
 /* A duration as kubectl shows ages: "8s", "3m12s", "5d". */

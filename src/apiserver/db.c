@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apiserver/catalog.h"
+
 struct wr_db {
 	sqlite3 *sql;
 	sqlite3_stmt *put, *delete, *version;
@@ -82,31 +84,33 @@ uint64_t wr_db_version(struct wr_db *db)
 	return rv;
 }
 
-/* Resources are named with their group: numbers may change. */
-static int resource_of(const char *name)
+#define DEFINITIONS "customresourcedefinitions.apiextensions.k8s.io"
+
+/* Restores one row; what is of no kind that is served is passed over. */
+static int restore(struct wr_store *s, sqlite3_stmt *q)
 {
-	char buf[WR_RESOURCE_TEXT];
-	for (int i = 0; i < WR_AS_RESOURCES; i++)
-		if (!strcmp(wr_resource_name(&wr_resources[i], buf), name))
-			return i;
-	return -1;
+	const char *name = (const char *)sqlite3_column_text(q, 0);
+	const char *key = (const char *)sqlite3_column_text(q, 1);
+	const char *body = (const char *)sqlite3_column_text(q, 3);
+	/* definitions come first: they say what the rest is */
+	if (name && strcmp(name, DEFINITIONS) != 0 && wr_catalog_refresh(s) < 0)
+		return -ENOMEM;
+	const struct wr_resource *r = name ? wr_catalog_named(s, name) : NULL;
+	if (!r || !key || !body)
+		return 0;
+	return wr_store_restore(s, wr_resource_place(r), key, body, strlen(body),
+				(uint64_t)sqlite3_column_int64(q, 2));
 }
 
 int wr_db_load(struct wr_db *db, struct wr_store *s, struct wr_diags *diags)
 {
+	static const char text[] = "SELECT resource, key, rv, body FROM objects "
+				   "ORDER BY resource != '" DEFINITIONS "', resource, key";
 	sqlite3_stmt *q = NULL;
 	int rc = 0, step = SQLITE_ERROR;
-	if (prepare(db, "SELECT resource, key, rv, body FROM objects ORDER BY resource, key", &q))
-		while (!rc && (step = sqlite3_step(q)) == SQLITE_ROW) {
-			const char *name = (const char *)sqlite3_column_text(q, 0);
-			const char *key = (const char *)sqlite3_column_text(q, 1);
-			const char *body = (const char *)sqlite3_column_text(q, 3);
-			int kind = name ? resource_of(name) : -1;
-			if (kind >= 0 && key && body)
-				rc = wr_store_restore(s, (enum wr_as_kind)kind, key, body,
-						      strlen(body),
-						      (uint64_t)sqlite3_column_int64(q, 2));
-		}
+	if (prepare(db, text, &q))
+		while (!rc && (step = sqlite3_step(q)) == SQLITE_ROW)
+			rc = restore(s, q);
 	if (!rc && step != SQLITE_DONE)
 		rc = complain(db, diags, NULL);
 	(void)sqlite3_finalize(q);
@@ -114,11 +118,9 @@ int wr_db_load(struct wr_db *db, struct wr_store *s, struct wr_diags *diags)
 }
 
 /* Runs a statement whose first two values are an object's place. */
-static bool run_at(sqlite3_stmt *q, enum wr_as_kind kind, const char *key)
+static bool run_at(sqlite3_stmt *q, const char *resource, const char *key)
 {
-	char buf[WR_RESOURCE_TEXT];
-	bool good = sqlite3_bind_text(q, 1, wr_resource_name(&wr_resources[kind], buf), -1,
-				      SQLITE_TRANSIENT) == SQLITE_OK &&
+	bool good = sqlite3_bind_text(q, 1, resource, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
 		    sqlite3_bind_text(q, 2, key, -1, SQLITE_STATIC) == SQLITE_OK &&
 		    sqlite3_step(q) == SQLITE_DONE;
 	(void)sqlite3_reset(q);
@@ -146,7 +148,7 @@ static int finish(struct wr_db *db, bool good)
 	return -EIO;
 }
 
-int wr_db_put(struct wr_db *db, enum wr_as_kind kind, const char *key, const char *text,
+int wr_db_put(struct wr_db *db, const char *resource, const char *key, const char *text,
 	      size_t size, uint64_t rv)
 {
 	if (!sql(db, "BEGIN"))
@@ -154,14 +156,14 @@ int wr_db_put(struct wr_db *db, enum wr_as_kind kind, const char *key, const cha
 	bool good = size <= INT32_MAX &&
 		    sqlite3_bind_int64(db->put, 3, (sqlite3_int64)rv) == SQLITE_OK &&
 		    sqlite3_bind_text(db->put, 4, text, (int)size, SQLITE_STATIC) == SQLITE_OK &&
-		    run_at(db->put, kind, key) && set_version(db, rv);
+		    run_at(db->put, resource, key) && set_version(db, rv);
 	(void)sqlite3_clear_bindings(db->put);
 	return finish(db, good);
 }
 
-int wr_db_delete(struct wr_db *db, enum wr_as_kind kind, const char *key, uint64_t rv)
+int wr_db_delete(struct wr_db *db, const char *resource, const char *key, uint64_t rv)
 {
 	if (!sql(db, "BEGIN"))
 		return -EIO;
-	return finish(db, run_at(db->delete, kind, key) && set_version(db, rv));
+	return finish(db, run_at(db->delete, resource, key) && set_version(db, rv));
 }

@@ -14,7 +14,7 @@ uint64_t wr_db_version(struct wr_db *db);
 /* All objects into a store. 0, -EIO (said in diags), -ENOMEM. */
 int wr_db_load(struct wr_db *db, struct wr_store *s, struct wr_diags *diags);
 
-/* A change and its version, in one transaction. 0 or -EIO. */
-int wr_db_put(struct wr_db *db, enum wr_as_kind kind, const char *key, const char *text,
+/* A change and its version, in one transaction; resource is "plural.group". 0 or -EIO. */
+int wr_db_put(struct wr_db *db, const char *resource, const char *key, const char *text,
 	      size_t size, uint64_t rv);
-int wr_db_delete(struct wr_db *db, enum wr_as_kind kind, const char *key, uint64_t rv);
+int wr_db_delete(struct wr_db *db, const char *resource, const char *key, uint64_t rv);

@@ -2,6 +2,7 @@
 /* What a server fills in where the author left it out (k8s.io/kubernetes/pkg/apis/.../defaults.go). */
 #include <string.h>
 
+#include "apiserver/definition.h"
 #include "apiserver/object.h"
 
 static void want_string(struct wr_call *c, struct wr_value *map, const char *key, const char *text)
@@ -234,4 +235,5 @@ void wr_object_default(struct wr_call *c, struct wr_value *o)
 		 c->kind == WR_AS_REPLICATIONCONTROLLERS) other_workload(c, o);
 	else if (c->kind == WR_AS_SERVICES) service(c, o);
 	else if (c->kind == WR_AS_INGRESSES) ingress(c, o);
+	else if (c->kind == WR_AS_CUSTOMRESOURCEDEFINITIONS) wr_definition_default(c, o);
 }

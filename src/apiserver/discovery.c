@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apiserver/catalog.h"
 #include "apiserver/openapi.h"
 #include "apiserver/verbs.h"
 
 #define GIT_VERSION "v1.36.2"
+#define VERSIONS_MAX 16 /* of a group */
 
 static const char *const all_verbs[] = {
 	"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch", NULL};
@@ -93,9 +95,10 @@ static bool resource_list(struct wr_call *c, const char *group, const char *ver)
 	wr_tree_set(t, v, "groupVersion",
 		    wr_tree_printf(t, "%s%s%s", group, *group ? "/" : "", ver));
 	wr_tree_set(t, v, "resources", list);
-	for (int i = 0; i < WR_AS_RESOURCES; i++)
-		if (!strcmp(wr_resources[i].group, group) && !strcmp(wr_resources[i].version, ver))
-			add_resource(t, list, &wr_resources[i]);
+	const struct wr_resource *r;
+	for (size_t at = 0; (r = wr_catalog_next(&c->s->store, &at));)
+		if (!strcmp(r->group, group) && !strcmp(r->version, ver))
+			add_resource(t, list, r);
 	if (!strcmp(group, "authorization.k8s.io") && !strcmp(ver, "v1")) {
 		static const char *const create[] = {"create", NULL};
 		static const struct wr_resource review = {.plural = "selfsubjectaccessreviews",
@@ -110,14 +113,16 @@ static bool resource_list(struct wr_call *c, const char *group, const char *ver)
 	return true;
 }
 
-/* The versions of a group, the preferred first; at most 2. */
-static size_t versions(const char *group, const char *out[2])
+/* The versions of a group, the preferred first. */
+static size_t versions(const struct wr_store *s, const char *group, const char *out[VERSIONS_MAX])
 {
+	const struct wr_resource *r;
 	size_t n = 0;
-	for (int i = 0; i < WR_AS_RESOURCES; i++) {
-		const struct wr_resource *r = &wr_resources[i];
-		if (!strcmp(r->group, group) && n < 2 &&
-		    (!n || strcmp(out[n - 1], r->version) != 0))
+	for (size_t at = 0; n < VERSIONS_MAX && (r = wr_catalog_next(s, &at));) {
+		bool known = strcmp(r->group, group) != 0;
+		for (size_t i = 0; i < n && !known; i++)
+			known = !strcmp(out[i], r->version);
+		if (!known)
 			out[n++] = r->version;
 	}
 	if (!n && !strcmp(group, "authorization.k8s.io"))
@@ -133,10 +138,11 @@ static struct wr_value *group_version(struct wr_tree *t, const char *group, cons
 	return v;
 }
 
-static struct wr_value *group_entry(struct wr_tree *t, const char *group)
+static struct wr_value *group_entry(struct wr_call *c, const char *group)
 {
-	const char *names[2] = {NULL, NULL};
-	size_t n = versions(group, names);
+	struct wr_tree *t = &c->t;
+	const char *names[VERSIONS_MAX] = {NULL};
+	size_t n = versions(&c->s->store, group, names);
 	struct wr_value *v = wr_tree_map(t), *list = wr_tree_list(t);
 	wr_tree_set_string(t, v, "name", group);
 	for (size_t i = 0; i < n; i++)
@@ -149,10 +155,10 @@ static struct wr_value *group_entry(struct wr_tree *t, const char *group)
 
 static bool group_alone(struct wr_call *c, const char *group)
 {
-	const char *names[2];
-	if (!*group || !versions(group, names))
+	const char *names[VERSIONS_MAX];
+	if (!*group || !versions(&c->s->store, group, names))
 		return false;
-	struct wr_value *v = group_entry(&c->t, group);
+	struct wr_value *v = group_entry(c, group);
 	wr_tree_set_first(&c->t, v, "apiVersion", wr_tree_string(&c->t, "v1"));
 	wr_tree_set_first(&c->t, v, "kind", wr_tree_string(&c->t, "APIGroup"));
 	wr_answer(c, 200, v);
@@ -163,8 +169,9 @@ static void group_list(struct wr_call *c)
 {
 	struct wr_tree *t = &c->t;
 	struct wr_value *v = typed(t, "APIGroupList", "v1"), *list = wr_tree_list(t);
-	for (size_t i = 0; wr_resource_groups[i]; i++)
-		wr_tree_push(t, list, group_entry(t, wr_resource_groups[i]));
+	const char *group;
+	for (size_t i = 0; (group = wr_catalog_group(&c->s->store, i)); i++)
+		wr_tree_push(t, list, group_entry(c, group));
 	wr_tree_set(t, v, "groups", list);
 	wr_answer(c, 200, v);
 }
@@ -227,10 +234,12 @@ static struct wr_value *aggregated_resource(struct wr_tree *t, const struct wr_r
 	return v;
 }
 
-static struct wr_value *aggregated_group(struct wr_tree *t, const char *group)
+static struct wr_value *aggregated_group(struct wr_call *c, const char *group)
 {
-	const char *names[2] = {NULL, NULL};
-	size_t n = versions(group, names);
+	struct wr_tree *t = &c->t;
+	const struct wr_resource *r;
+	const char *names[VERSIONS_MAX] = {NULL};
+	size_t n = versions(&c->s->store, group, names);
 	struct wr_value *v = wr_tree_map(t), *meta = wr_tree_map(t), *list = wr_tree_list(t);
 	if (*group)
 		wr_tree_set_string(t, meta, "name", group);
@@ -238,11 +247,9 @@ static struct wr_value *aggregated_group(struct wr_tree *t, const char *group)
 	for (size_t i = 0; i < n; i++) {
 		struct wr_value *one = wr_tree_map(t), *resources = wr_tree_list(t);
 		wr_tree_set_string(t, one, "version", names[i]);
-		for (int k = 0; k < WR_AS_RESOURCES; k++)
-			if (!strcmp(wr_resources[k].group, group) &&
-			    !strcmp(wr_resources[k].version, names[i]))
-				wr_tree_push(t, resources,
-					     aggregated_resource(t, &wr_resources[k]));
+		for (size_t at = 0; (r = wr_catalog_next(&c->s->store, &at));)
+			if (!strcmp(r->group, group) && !strcmp(r->version, names[i]))
+				wr_tree_push(t, resources, aggregated_resource(t, r));
 		wr_tree_set(t, one, "resources", resources);
 		wr_tree_set_string(t, one, "freshness", "Current");
 		wr_tree_push(t, list, one);
@@ -268,9 +275,10 @@ static void aggregated_list(struct wr_call *c, const char *ver, bool core)
 	wr_tree_set(t, v, "apiVersion", wr_tree_printf(t, "apidiscovery.k8s.io/%s", ver));
 	wr_tree_set(t, v, "metadata", wr_tree_map(t));
 	if (core)
-		wr_tree_push(t, list, aggregated_group(t, ""));
-	for (size_t i = 0; !core && wr_resource_groups[i]; i++)
-		wr_tree_push(t, list, aggregated_group(t, wr_resource_groups[i]));
+		wr_tree_push(t, list, aggregated_group(c, ""));
+	const char *group;
+	for (size_t i = 0; !core && (group = wr_catalog_group(&c->s->store, i)); i++)
+		wr_tree_push(t, list, aggregated_group(c, group));
 	wr_tree_set(t, v, "items", list);
 	c->out->type = !strcmp(ver, "v2") ? "application/json;g=apidiscovery.k8s.io;v=v2;"
 					    "as=APIGroupDiscoveryList"

@@ -54,11 +54,26 @@ int wr_form_of(struct wr_call *c, struct wr_form *out)
 /* ---- items ---- */
 
 /* The length of {"kind":"K","apiVersion":"A", at the begin of stored texts. */
-static size_t head_size(enum wr_as_kind kind)
+static size_t head_size(const struct wr_resource *r)
 {
 	char api[WR_RESOURCE_TEXT];
-	return strlen("{\"kind\":\"\",\"apiVersion\":\"\",") + strlen(wr_resources[kind].kind) +
-	       strlen(wr_resource_api(&wr_resources[kind], api));
+	return strlen("{\"kind\":\"\",\"apiVersion\":\"\",") + strlen(r->kind) +
+	       strlen(wr_resource_api(r, api));
+}
+
+/* The text of an object, of which another version of its kind may be stored. */
+static void put_object(const struct wr_resource *r, const struct wr_blob *blob, struct wr_buf *out)
+{
+	char api[WR_RESOURCE_TEXT];
+	size_t at = strlen("{\"kind\":\"\",\"apiVersion\":\"") + strlen(r->kind);
+	const char *end = r->definition && at < blob->size ? strchr(blob->text + at, '"') : NULL;
+	if (end) {
+		wr_buf_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s", r->kind,
+			      wr_resource_api(r, api));
+		wr_buf_bytes(out, end, blob->size - (size_t)(end - blob->text));
+	} else {
+		wr_buf_bytes(out, blob->text, blob->size);
+	}
 }
 
 static void put_metadata(const struct wr_form *f, const struct wr_value *object, struct wr_buf *out)
@@ -70,14 +85,14 @@ static void put_metadata(const struct wr_form *f, const struct wr_value *object,
 	wr_buf_text(out, "}");
 }
 
-static void put_row(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind,
+static void put_row(struct wr_tree *t, const struct wr_form *f, const struct wr_resource *r,
 		    const struct wr_value *object, const struct wr_blob *blob, struct wr_buf *out)
 {
 	wr_buf_text(out, "{\"cells\":");
-	wr_answer_value(out, wr_columns_cells(t, kind, object));
+	wr_answer_value(out, wr_columns_cells(t, r, object));
 	wr_buf_text(out, ",\"object\":");
 	if (f->include == WR_INCLUDE_OBJECT)
-		wr_buf_bytes(out, blob->text, blob->size);
+		put_object(r, blob, out);
 	else if (f->include == WR_INCLUDE_METADATA)
 		put_metadata(f, object, out);
 	else
@@ -85,19 +100,19 @@ static void put_row(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind 
 	wr_buf_text(out, "}");
 }
 
-void wr_form_item(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind,
+void wr_form_item(struct wr_tree *t, const struct wr_form *f, const struct wr_resource *r,
 		  const struct wr_blob *blob, bool first, struct wr_buf *out)
 {
 	struct wr_value *object = NULL;
 	if (!first)
 		wr_buf_text(out, ",");
 	if (f->as == WR_FORM_OBJECT) {
-		size_t head = wr_resources[kind].custom ? 0 : head_size(kind);
+		size_t head = r->custom ? 0 : head_size(r);
 		if (head && head < blob->size) {
 			wr_buf_text(out, "{");
 			wr_buf_bytes(out, blob->text + head, blob->size - head);
 		} else {
-			wr_buf_bytes(out, blob->text, blob->size);
+			put_object(r, blob, out);
 		}
 		return;
 	}
@@ -109,16 +124,15 @@ void wr_form_item(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind ki
 	if (f->as == WR_FORM_METADATA)
 		put_metadata(f, object, out);
 	else
-		put_row(t, f, kind, object, blob, out);
+		put_row(t, f, r, object, blob, out);
 }
 
 /* ---- lists ---- */
 
-void wr_form_begin(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind, uint64_t rv,
+void wr_form_begin(struct wr_tree *t, const struct wr_form *f, const struct wr_resource *r, uint64_t rv,
 		   const char *token, size_t remaining, struct wr_buf *out)
 {
 	char api[WR_RESOURCE_TEXT];
-	const struct wr_resource *r = &wr_resources[kind];
 	if (f->as == WR_FORM_OBJECT)
 		wr_buf_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\"", r->kind,
 			      wr_resource_api(r, api));
@@ -134,7 +148,7 @@ void wr_form_begin(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind k
 	wr_buf_text(out, "}");
 	if (f->as == WR_FORM_TABLE) {
 		wr_buf_text(out, ",\"columnDefinitions\":");
-		wr_answer_value(out, wr_columns_heads(t, kind));
+		wr_answer_value(out, wr_columns_heads(t, r));
 	}
 	wr_buf_text(out, f->as == WR_FORM_TABLE ? ",\"rows\":[" : ",\"items\":[");
 }
@@ -144,18 +158,18 @@ void wr_form_end(struct wr_buf *out)
 	wr_buf_text(out, "]}\n");
 }
 
-void wr_form_object(struct wr_tree *t, const struct wr_form *f, enum wr_as_kind kind,
+void wr_form_object(struct wr_tree *t, const struct wr_form *f, const struct wr_resource *r,
 		    const struct wr_blob *blob, struct wr_buf *out)
 {
 	if (f->as == WR_FORM_OBJECT) {
-		wr_buf_bytes(out, blob->text, blob->size);
+		put_object(r, blob, out);
 		return;
 	}
 	if (f->as == WR_FORM_METADATA) {
-		wr_form_item(t, f, kind, blob, true, out);
+		wr_form_item(t, f, r, blob, true, out);
 		return;
 	}
-	wr_form_begin(t, f, kind, blob->rv, NULL, 0, out);
-	wr_form_item(t, f, kind, blob, true, out);
+	wr_form_begin(t, f, r, blob->rv, NULL, 0, out);
+	wr_form_item(t, f, r, blob, true, out);
 	wr_buf_text(out, "]}");
 }

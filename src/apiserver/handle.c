@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apiserver/catalog.h"
 #include "apiserver/verbs.h"
 
 /* ---- the path and the query ---- */
@@ -87,11 +88,10 @@ static bool name_target(struct wr_call *c, const char *group, const char *versio
 	bool inside = left >= 3 && !strcmp(p[0], "namespaces") &&
 		      !(!*group && left == 3 &&
 			(!strcmp(p[2], "status") || !strcmp(p[2], "finalize")));
-	int kind = wr_resource_find(group, version, p[inside ? 2 : 0]);
-	if (kind < 0)
+	c->r = wr_catalog_find(&c->s->store, group, version, p[inside ? 2 : 0]);
+	if (!c->r)
 		return false;
-	c->kind = (enum wr_as_kind)kind;
-	c->r = &wr_resources[kind];
+	c->kind = wr_resource_place(c->r);
 	if (inside) {
 		if (!c->r->namespaced)
 			return false;
@@ -187,6 +187,7 @@ void wr_handle(struct wr_server *s, const struct wr_request *q, struct wr_reply 
 	c.t.arena = wr_arena_new();
 	if (c.t.arena)
 		dispatch(&c);
+	c.t.nomem |= wr_catalog_refresh(&s->store) < 0; /* what changed the definitions */
 	if (!c.t.arena || c.t.nomem || !c.answered || out->text.failed) {
 		static const char text[] =
 			"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"

@@ -5,11 +5,30 @@
 #include <string.h>
 
 #include "api/decode.h"
+#include "apiserver/catalog.h"
+#include "apiserver/definition.h"
 #include "apiserver/write.h"
 #include "base/cleanup.h"
 #include "input/input.h"
 
 WR_DEFINE_CLEANUP(input, struct wr_input *, wr_input_free)
+
+/* A policy that a server without its definition would not take must not be lost in silence. */
+static void say_undefined(const struct wr_value *o, const char *kind, const char *api,
+			  struct wr_mark mark, struct wr_diags *diags)
+{
+	const char *name = wr_tree_text(o, "metadata.name");
+	for (int k = 0; kind && k < WR_AS_RESOURCES; k++) {
+		const struct wr_resource *r = &wr_resources[k];
+		if (!r->defined || strcmp(r->kind, kind) != 0 ||
+		    (api && strncmp(api, r->group, strlen(r->group)) != 0))
+			continue;
+		wr_diag_add(diags, WR_ERROR, mark, NULL, NULL,
+			    "%s %s is not taken: no CustomResourceDefinition %s.%s serves it", kind,
+			    name ? name : "", r->plural, r->group);
+		wr_diag_advise(diags, "weir apiserver --policy-crds installs it");
+	}
+}
 
 /* One object through the same door as a request's, its status put back behind it. */
 static void load_object(struct wr_server *s, const struct wr_value *object,
@@ -26,14 +45,16 @@ static void load_object(struct wr_server *s, const struct wr_value *object,
 		kind = list->kind;
 		api = list->api;
 	}
-	for (int k = 0; kind && k < WR_AS_RESOURCES; k++) {
+	const struct wr_resource *r;
+	for (size_t at = 0; kind && (r = wr_catalog_next(&s->store, &at));) {
 		char buf[WR_RESOURCE_TEXT];
-		if (!strcmp(wr_resources[k].kind, kind) &&
-		    (!api || !strcmp(wr_resource_api(&wr_resources[k], buf), api)))
-			c.kind = (enum wr_as_kind)k, c.r = &wr_resources[k];
+		if (!strcmp(r->kind, kind) && (!api || !strcmp(wr_resource_api(r, buf), api)))
+			c.kind = wr_resource_place(r), c.r = r;
 	}
-	if (!c.r)
+	if (!c.r) {
+		say_undefined(o, kind, api, object->mark, diags);
 		return; /* kinds that are not served are passed over */
+	}
 	const char *ns = wr_tree_text(o, "metadata.namespace");
 	c.ns = !c.r->namespaced ? "" : ns && *ns ? ns : "default";
 	const char *name = wr_tree_text(o, "metadata.name");
@@ -47,6 +68,8 @@ static void load_object(struct wr_server *s, const struct wr_value *object,
 		wr_diag_add(diags, WR_ERROR, object->mark, NULL, NULL, "%s %s was refused: %s",
 			    kind, c.name, reply.text.data ? reply.text.data : "");
 	wr_reply_free(&reply);
+	if (wr_catalog_refresh(&s->store) < 0)
+		wr_diag_add(diags, WR_ERROR, object->mark, NULL, NULL, "%s", strerror(ENOMEM));
 }
 
 static void load_value(struct wr_server *s, const struct wr_value *v,
@@ -74,9 +97,10 @@ static bool is_kind(const struct wr_value *v, const char *kind)
 static int load_documents(struct wr_server *s, struct wr_input *in, struct wr_arena *arena,
 			  struct wr_diags *diags)
 {
-	/* namespaces first, wherever they stand */
+	/* what others need first, wherever it stands */
 	for (size_t i = 0; i < wr_input_count(in); i++)
-		if (is_kind(wr_input_at(in, i)->root, "Namespace"))
+		if (is_kind(wr_input_at(in, i)->root, "Namespace") ||
+		    is_kind(wr_input_at(in, i)->root, "CustomResourceDefinition"))
 			load_value(s, wr_input_at(in, i)->root, NULL, arena, diags);
 	for (size_t i = 0; i < wr_input_count(in); i++)
 		load_value(s, wr_input_at(in, i)->root, NULL, arena, diags);
@@ -96,6 +120,22 @@ static const char first[] =
 	"{\"kind\":\"Namespace\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"default\"}}\n"
 	"{\"kind\":\"Namespace\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"kube-system\"}}\n"
 	"{\"kind\":\"Namespace\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"kube-public\"}}\n";
+
+int wr_load_policy_definitions(struct wr_server *s, struct wr_diags *diags)
+{
+	struct wr_tree t = {.arena = wr_arena_new()};
+	struct wr_arena *scratch = wr_arena_new();
+	for (int k = 0; t.arena && scratch && k < WR_AS_RESOURCES; k++) {
+		wr_arena_reset(scratch);
+		if (wr_resources[k].defined)
+			load_object(s, wr_definition_of_policy(&t, &wr_resources[k]), NULL, scratch,
+				    diags);
+	}
+	bool nomem = !t.arena || !scratch || t.nomem;
+	wr_arena_free(t.arena);
+	wr_arena_free(scratch);
+	return nomem ? -ENOMEM : wr_diags_total(diags, WR_ERROR) ? -EINVAL : 0;
+}
 
 int wr_load(struct wr_server *s, const char *const *paths, size_t n, struct wr_diags *diags)
 {

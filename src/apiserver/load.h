@@ -9,4 +9,5 @@
 #include "base/diag.h"
 
 /* 0, or a negative errno, said in diags. */
+int wr_load_policy_definitions(struct wr_server *s, struct wr_diags *diags);
 int wr_load(struct wr_server *s, const char *const *paths, size_t n, struct wr_diags *diags);

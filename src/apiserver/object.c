@@ -10,6 +10,7 @@
 
 #include "api/check.h"
 #include "api/decode.h"
+#include "apiserver/definition.h"
 #include "apiserver/protobuf.h"
 #include "base/cleanup.h"
 #include "input/input.h"
@@ -397,7 +398,13 @@ static int validate_other(struct wr_call *c, struct wr_value *o, enum wr_validat
 	wr_object_default(c, o);
 	check_name(c, o, diags);
 	check_labels(wr_tree_at(o, "metadata.labels"), diags);
-	return wr_diags_total(diags, WR_ERROR) ? refuse_invalid(c, o, diags) : 0;
+	if (c->kind == WR_AS_CUSTOMRESOURCEDEFINITIONS)
+		wr_definition_check(c, o, diags);
+	if (wr_diags_total(diags, WR_ERROR))
+		return refuse_invalid(c, o, diags);
+	if (c->kind == WR_AS_CUSTOMRESOURCEDEFINITIONS)
+		wr_definition_settle(c, o);
+	return 0;
 }
 
 int wr_object_admit(struct wr_call *c, struct wr_value *o, enum wr_validation validation)

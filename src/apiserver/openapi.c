@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "api/cp_schemas.h"
+#include "apiserver/catalog.h"
 #include "apiserver/np_schema.h"
 
 #define REF "#/components/schemas/"
@@ -35,7 +36,7 @@ static void add_gvk(struct wr_tree *t, struct wr_value *v, const struct wr_resou
 }
 
 /* What a definition of a custom resource says, from the tables that validate it. */
-static struct wr_value *from_schema(struct wr_tree *t, const struct wr_schema *s)
+struct wr_value *wr_openapi_schema(struct wr_tree *t, const struct wr_schema *s)
 {
 	static const char *const types[] = {
 		[WR_SCHEMA_OBJECT] = "object",  [WR_SCHEMA_ARRAY] = "array",
@@ -45,7 +46,7 @@ static struct wr_value *from_schema(struct wr_tree *t, const struct wr_schema *s
 	if (s->type == WR_SCHEMA_OBJECT) {
 		struct wr_value *props = wr_tree_map(t), *required = wr_tree_list(t);
 		for (const struct wr_property *p = s->props; p && p->name; p++) {
-			wr_tree_set(t, props, p->name, from_schema(t, p->schema));
+			wr_tree_set(t, props, p->name, wr_openapi_schema(t, p->schema));
 			if (p->required)
 				wr_tree_push(t, required, wr_tree_string(t, p->name));
 		}
@@ -54,7 +55,7 @@ static struct wr_value *from_schema(struct wr_tree *t, const struct wr_schema *s
 			wr_tree_set(t, v, "required", required);
 	}
 	if (s->type == WR_SCHEMA_ARRAY && s->items)
-		wr_tree_set(t, v, "items", from_schema(t, s->items));
+		wr_tree_set(t, v, "items", wr_openapi_schema(t, s->items));
 	if (s->type == WR_SCHEMA_STRINGS)
 		wr_tree_set(t, v, "additionalProperties", typed(t, "string"));
 	if (s->type == WR_SCHEMA_INT32)
@@ -118,23 +119,41 @@ static void add_np_types(struct wr_tree *t, struct wr_value *schemas)
 
 static enum wr_kind policy_kind(const struct wr_resource *r)
 {
-	return r == &wr_resources[WR_AS_CLUSTERNETWORKPOLICIES] ? WR_KIND_CLUSTERNETWORKPOLICY
-	       : r == &wr_resources[WR_AS_ADMINNETWORKPOLICIES]
-		       ? WR_KIND_ADMINNETWORKPOLICY
-		       : WR_KIND_BASELINEADMINNETWORKPOLICY;
+	enum wr_as_kind kind = wr_resource_place(r);
+	return kind == WR_AS_CLUSTERNETWORKPOLICIES ? WR_KIND_CLUSTERNETWORKPOLICY
+	       : kind == WR_AS_ADMINNETWORKPOLICIES ? WR_KIND_ADMINNETWORKPOLICY
+						    : WR_KIND_BASELINEADMINNETWORKPOLICY;
 }
 
-static void add_kind(struct wr_tree *t, struct wr_value *schemas, const struct wr_resource *r)
+/* What its definition says of a foreign kind, or NULL. */
+static struct wr_value *foreign_schema(struct wr_call *c, const struct wr_resource *r)
 {
+	char name[WR_RESOURCE_TEXT];
+	const struct wr_blob *blob = wr_store_get(&c->s->store, WR_AS_CUSTOMRESOURCEDEFINITIONS,
+						  wr_resource_name(r, name));
+	struct wr_value *o = r->definition && blob ? wr_call_parse(c, blob) : NULL;
+	const struct wr_value *versions = wr_tree_at(o, "spec.versions");
+	for (size_t i = 0; versions && versions->type == WR_LIST && i < versions->n; i++) {
+		const char *version = wr_tree_text(versions->items[i], "name");
+		struct wr_value *v = wr_tree_at(versions->items[i], "schema.openAPIV3Schema");
+		if (version && !strcmp(version, r->version) && v && v->type == WR_MAP)
+			return v;
+	}
+	return NULL;
+}
+
+static void add_kind(struct wr_call *c, struct wr_value *schemas, const struct wr_resource *r)
+{
+	struct wr_tree *t = &c->t;
 	if (r == &wr_resources[WR_AS_NETWORKPOLICIES]) {
 		add_np_types(t, schemas);
 		add_gvk(t, wr_value_get(schemas, WR_NP_TYPE), r, true);
 		return;
 	}
-	struct wr_value *v;
+	struct wr_value *v = r->validated ? NULL : foreign_schema(c, r);
 	if (r->custom && r->validated) {
-		v = from_schema(t, wr_cp_schema(policy_kind(r)));
-	} else {
+		v = wr_openapi_schema(t, wr_cp_schema(policy_kind(r)));
+	} else if (!v) {
 		v = typed(t, "object");
 		wr_tree_set(t, v, "x-kubernetes-preserve-unknown-fields", wr_tree_bool(t, true));
 	}
@@ -205,11 +224,11 @@ static bool document(struct wr_call *c, const char *group, const char *version)
 	wr_tree_set_string(t, info, "title", "Kubernetes");
 	wr_tree_set_string(t, info, "version", "1.36");
 	wr_tree_set(t, v, "info", info);
-	for (int i = 0; i < WR_AS_RESOURCES; i++)
-		if (!strcmp(wr_resources[i].group, group) &&
-		    !strcmp(wr_resources[i].version, version)) {
-			add_paths(t, paths, &wr_resources[i]);
-			add_kind(t, schemas, &wr_resources[i]);
+	const struct wr_resource *r;
+	for (size_t at = 0; (r = wr_catalog_next(&c->s->store, &at));)
+		if (!strcmp(r->group, group) && !strcmp(r->version, version)) {
+			add_paths(t, paths, r);
+			add_kind(c, schemas, r);
 		}
 	wr_tree_set(t, v, "paths", paths);
 	wr_tree_set(t, components, "schemas", schemas);
@@ -224,14 +243,16 @@ static void index_of_documents(struct wr_call *c)
 {
 	struct wr_tree *t = &c->t;
 	struct wr_value *v = wr_tree_map(t), *paths = wr_tree_map(t);
-	for (int i = 0; i < WR_AS_RESOURCES; i++) {
-		const struct wr_resource *r = &wr_resources[i];
+	const struct wr_resource *r;
+	/* clients keep documents by their address: with other definitions it is another */
+	unsigned long long hash = wr_catalog_hash(&c->s->store);
+	for (size_t at = 0; (r = wr_catalog_next(&c->s->store, &at));) {
 		char api[WR_RESOURCE_TEXT], name[WR_RESOURCE_TEXT + 8];
 		struct wr_value *one = wr_tree_map(t);
 		(void)snprintf(name, sizeof(name), "%s/%s", *r->group ? "apis" : "api",
 			       wr_resource_api(r, api));
 		wr_tree_set(t, one, "serverRelativeURL",
-			    wr_tree_printf(t, "/openapi/v3/%s?hash=weir1", name));
+			    wr_tree_printf(t, "/openapi/v3/%s?hash=weir1-%llx", name, hash));
 		wr_tree_set(t, paths, name, one);
 	}
 	wr_tree_set(t, v, "paths", paths);

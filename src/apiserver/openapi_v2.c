@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "apiserver/catalog.h"
+
 /* A field of bytes: its tag, its length, and what it holds. */
 static void put_bytes(struct wr_buf *t, unsigned number, const void *data, size_t size)
 {
@@ -81,8 +83,9 @@ void wr_openapi_v2(struct wr_call *c)
 	put_string(&info, 1, "Kubernetes");
 	put_string(&info, 2, "1.36");
 	put_message(&document, 2, &info);
-	for (int i = 0; i < WR_AS_RESOURCES; i++)
-		put_path(&paths, &wr_resources[i]);
+	const struct wr_resource *r;
+	for (size_t at = 0; (r = wr_catalog_next(&c->s->store, &at));)
+		put_path(&paths, r);
 	put_message(&document, 8, &paths);
 	c->t.nomem |= document.failed;
 	c->out->type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";

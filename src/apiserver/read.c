@@ -58,7 +58,7 @@ void wr_verb_get(struct wr_call *c)
 	} else if (!strcmp(c->sub, "scale")) {
 		wr_answer_scale(c, wr_call_parse(c, blob));
 	} else {
-		wr_form_object(&c->t, &form, c->kind, blob, &c->out->text);
+		wr_form_object(&c->t, &form, c->r, blob, &c->out->text);
 		wr_answer_text(c, 200, "\n", 1);
 	}
 }
@@ -207,10 +207,10 @@ static void answer_list(struct wr_call *c, struct list *l, struct wr_listing *al
 		return;
 	size_t next = choose(l, scratch.arena, all);
 	const char *token = next < all->n ? token_of(c, rv, all->items[next].key) : NULL;
-	wr_form_begin(&c->t, &l->form, c->kind, rv, token,
+	wr_form_begin(&c->t, &l->form, c->r, rv, token,
 		      wr_filter_empty(&l->filter) ? all->n - next : 0, out);
 	for (size_t i = 0; i < l->limit; i++) {
-		wr_form_item(&scratch, &l->form, c->kind, all->items[i].blob, !i, out);
+		wr_form_item(&scratch, &l->form, c->r, all->items[i].blob, !i, out);
 		wr_arena_reset(scratch.arena);
 	}
 	wr_form_end(out);

@@ -139,7 +139,8 @@ const struct wr_resource wr_resources[WR_AS_RESOURCES] = {
 		 .status = true,
 		 .generation = true,
 		 .custom = true,
-		 .validated = true},
+		 .validated = true,
+		 .defined = true},
 	[WR_AS_ADMINNETWORKPOLICIES] = {POLICY_GROUP,
 					"v1alpha1",
 					"adminnetworkpolicies",
@@ -149,7 +150,8 @@ const struct wr_resource wr_resources[WR_AS_RESOURCES] = {
 					.status = true,
 					.generation = true,
 					.custom = true,
-					.validated = true},
+					.validated = true,
+					.defined = true},
 	[WR_AS_BASELINEADMINNETWORKPOLICIES] = {POLICY_GROUP,
 						"v1alpha1",
 						"baselineadminnetworkpolicies",
@@ -159,7 +161,8 @@ const struct wr_resource wr_resources[WR_AS_RESOURCES] = {
 						.status = true,
 						.generation = true,
 						.custom = true,
-						.validated = true},
+						.validated = true,
+						.defined = true},
 	[WR_AS_CUSTOMRESOURCEDEFINITIONS] = {"apiextensions.k8s.io",
 					     "v1",
 					     "customresourcedefinitions",
@@ -194,20 +197,13 @@ const char *const wr_resource_groups[] = {
 	"discovery.k8s.io",
 	"networking.k8s.io",
 	RBAC_GROUP,
-	POLICY_GROUP,
 	"monitoring.coreos.com",
 	NULL,
 };
 
-int wr_resource_find(const char *group, const char *version, const char *plural)
+enum wr_as_kind wr_resource_place(const struct wr_resource *r)
 {
-	for (int i = 0; i < WR_AS_RESOURCES; i++) {
-		const struct wr_resource *r = &wr_resources[i];
-		if (!strcmp(r->plural, plural) && !strcmp(r->group, group) &&
-		    !strcmp(r->version, version))
-			return i;
-	}
-	return -1;
+	return r->definition ? r->place : (enum wr_as_kind)(r - wr_resources);
 }
 
 const char *wr_resource_name(const struct wr_resource *r, char buf[WR_RESOURCE_TEXT])

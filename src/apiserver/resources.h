@@ -36,14 +36,23 @@ enum wr_as_kind {
 	WR_AS_CLUSTERROLES,
 	WR_AS_CLUSTERROLEBINDINGS,
 	WR_AS_SERVICEMONITORS,
-	WR_AS_RESOURCES
+	WR_AS_RESOURCES,
+	/* places for what CustomResourceDefinitions add (catalog.h) */
+	WR_AS_KINDS = WR_AS_RESOURCES + 96
+};
+
+/* A column that a definition adds to tables. */
+struct wr_printer {
+	const char *name; /* NULL ends a list */
+	const char *type, *path;
+	bool wide;
 };
 
 struct wr_resource {
 	const char *group; /* "" is the core */
 	const char *version;
 	const char *plural, *singular, *kind;
-	const char *const short_names[3]; /* NULL-terminated */
+	const char *short_names[5]; /* NULL-terminated */
 	const char *category;             /* "all", or NULL */
 	bool namespaced;
 	bool status;     /* has the subresource */
@@ -51,20 +60,28 @@ struct wr_resource {
 	bool generation; /* counts changes of the specification */
 	bool custom;     /* comes from a CustomResourceDefinition */
 	bool validated;  /* by weir's own decoder */
+	bool defined;    /* only while a CustomResourceDefinition says so */
+	/* of rows that a definition made: its uid, and the kind that they are stored as */
+	const char *definition;
+	enum wr_as_kind place;
+	const struct wr_printer *printers;
 };
 
 /* Indexed by enum wr_as_kind. */
 extern const struct wr_resource wr_resources[WR_AS_RESOURCES];
 
-/* The row of a plural name, or -1. */
-int wr_resource_find(const char *group, const char *version, const char *plural);
+/* As what the objects of a row are stored. */
+enum wr_as_kind wr_resource_place(const struct wr_resource *r);
 
 /* "networkpolicies.networking.k8s.io", "pods": as error messages name it. */
-#define WR_RESOURCE_TEXT 96
+#define WR_RESOURCE_TEXT 384
 const char *wr_resource_name(const struct wr_resource *r, char buf[WR_RESOURCE_TEXT]);
 
 /* "networking.k8s.io/v1", "v1" */
 const char *wr_resource_api(const struct wr_resource *r, char buf[WR_RESOURCE_TEXT]);
 
-/* The groups in the order of discovery; ends with NULL. The core is not among them. */
+/*
+ * The groups that are always there, in the order of discovery; ends with NULL.
+ * The core is not among them.
+ */
 extern const char *const wr_resource_groups[];

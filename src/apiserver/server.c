@@ -55,6 +55,9 @@ static int open_all(struct wr_apiserver *s, const struct wr_apiserver_opts *opts
 	const char *address = opts->address ? opts->address : "127.0.0.1";
 	uint16_t port = opts->port;
 	int rc = open_store(s, opts, diags);
+	/* of one that has been there before, they may have been deleted */
+	if (!rc && opts->policy_crds && s->server.store.rv == 1)
+		rc = wr_load_policy_definitions(&s->server, diags);
 	if (!rc)
 		rc = wr_load(&s->server, opts->load, opts->n_load, diags);
 	if (!rc)
@@ -109,7 +112,7 @@ const char *wr_apiserver_url(const struct wr_apiserver *s)
 size_t wr_apiserver_objects(const struct wr_apiserver *s)
 {
 	size_t n = 0;
-	for (int k = 0; k < WR_AS_RESOURCES; k++)
+	for (int k = 0; k < WR_AS_KINDS; k++)
 		n += s->server.store.items[k].n;
 	return n;
 }

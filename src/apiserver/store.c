@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apiserver/catalog.h"
 #include "apiserver/db.h"
 #include "base/cleanup.h"
 #include "base/map.h"
@@ -48,7 +49,10 @@ void wr_store_free(struct wr_store *s)
 	for (size_t i = 0; i < s->history && s->past; i++)
 		forget(&s->past[i]);
 	free(s->past);
-	for (int k = 0; k < WR_AS_RESOURCES; k++) {
+	wr_catalog_unref(s->catalog);
+	for (int k = 0; k < WR_AS_KINDS - WR_AS_RESOURCES; k++)
+		free(s->custom[k]);
+	for (int k = 0; k < WR_AS_KINDS; k++) {
 		for (size_t i = 0; i < s->items[k].n; i++) {
 			free(s->items[k].items[i].key);
 			unref(s->items[k].items[i].blob);
@@ -145,11 +149,23 @@ static void remember(struct wr_store *s, const struct wr_past *entry)
 	s->past[(s->first + s->n) % s->history] = *entry;
 	s->n++;
 	s->rv = entry->rv;
+	s->definitions += entry->kind == WR_AS_CUSTOMRESOURCEDEFINITIONS;
+}
+
+/* Resources are kept by name: places may change. */
+static const char *resource_of(const struct wr_store *s, enum wr_as_kind kind,
+			       char buf[WR_RESOURCE_TEXT])
+{
+	const char *custom = kind >= WR_AS_RESOURCES ? s->custom[kind - WR_AS_RESOURCES] : "";
+	return kind < WR_AS_RESOURCES ? wr_resource_name(&wr_resources[kind], buf)
+	       : custom               ? custom
+				      : "";
 }
 
 int wr_store_put(struct wr_store *s, enum wr_as_kind kind, const char *key, const char *text,
 		 size_t size)
 {
+	char name[WR_RESOURCE_TEXT];
 	struct wr_item *item = find(s, kind, key);
 	struct wr_past p = {.rv = s->rv + 1, .kind = kind, .change = item ? WR_MODIFIED : WR_ADDED};
 	p.blob = blob_new(text, size, p.rv);
@@ -157,7 +173,7 @@ int wr_store_put(struct wr_store *s, enum wr_as_kind kind, const char *key, cons
 	char *own = item ? NULL : strdup(key);
 	int rc = p.blob && p.key && (item || own) ? 0 : -ENOMEM;
 	if (!rc && s->db)
-		rc = wr_db_put(s->db, kind, key, text, size, p.rv);
+		rc = wr_db_put(s->db, resource_of(s, kind, name), key, text, size, p.rv);
 	if (!rc && !item)
 		rc = insert(s, kind, own, p.blob);
 	if (rc) {
@@ -178,6 +194,7 @@ int wr_store_put(struct wr_store *s, enum wr_as_kind kind, const char *key, cons
 int wr_store_delete(struct wr_store *s, enum wr_as_kind kind, const char *key, const char *text,
 		    size_t size)
 {
+	char name[WR_RESOURCE_TEXT];
 	struct wr_item *item = find(s, kind, key);
 	struct wr_past p = {.rv = s->rv + 1, .kind = kind, .change = WR_DELETED};
 	if (!item)
@@ -186,7 +203,7 @@ int wr_store_delete(struct wr_store *s, enum wr_as_kind kind, const char *key, c
 	p.key = strdup(key);
 	int rc = p.blob && p.key ? 0 : -ENOMEM;
 	if (!rc && s->db)
-		rc = wr_db_delete(s->db, kind, key, p.rv);
+		rc = wr_db_delete(s->db, resource_of(s, kind, name), key, p.rv);
 	if (rc) {
 		free(p.key);
 		unref(p.blob);
@@ -205,6 +222,7 @@ int wr_store_restore(struct wr_store *s, enum wr_as_kind kind, const char *key, 
 	char *own = strdup(key);
 	struct wr_blob *b = blob_new(text, size, rv);
 	int rc = own && b ? insert(s, kind, own, b) : -ENOMEM;
+	s->definitions += kind == WR_AS_CUSTOMRESOURCEDEFINITIONS;
 	if (rc) {
 		free(own);
 		unref(b);

@@ -40,14 +40,19 @@ struct wr_past {
 };
 
 struct wr_db;
+struct wr_catalog;
 
 struct wr_store {
 	uint64_t rv;                                   /* of the last change */
 	uint64_t compacted;                            /* changes up to this one are forgotten */
-	WR_VEC(struct wr_item) items[WR_AS_RESOURCES]; /* sorted by key */
+	WR_VEC(struct wr_item) items[WR_AS_KINDS]; /* sorted by key */
 	struct wr_past *past;                          /* a ring of history places */
 	size_t history, first, n;
 	struct wr_db *db; /* or NULL: nothing survives */
+	/* catalog.h: what definitions add, made anew when their count of changes is another */
+	struct wr_catalog *catalog;
+	uint64_t definitions;
+	char *custom[WR_AS_KINDS - WR_AS_RESOURCES]; /* "plural.group" of each place, or NULL */
 };
 
 /* history: changes to remember, at least 1. -ENOMEM. */

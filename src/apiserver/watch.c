@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "apiserver/catalog.h"
 #include "input/input.h"
 
 #define BOOKMARK_SECONDS 60
@@ -18,6 +19,8 @@ struct wr_watch {
 	struct wr_arena *arena;   /* the filter's */
 	struct wr_arena *scratch; /* of one event */
 	const struct wr_store *store;
+	struct wr_catalog *catalog; /* r is of */
+	const struct wr_resource *r;
 	enum wr_as_kind kind;
 	const char *prefix;
 	struct wr_filter filter;
@@ -40,6 +43,7 @@ void wr_watch_free(struct wr_watch *w)
 {
 	if (!w)
 		return;
+	wr_catalog_unref(w->catalog);
 	wr_arena_free(w->arena);
 	wr_arena_free(w->scratch);
 	free(w);
@@ -52,7 +56,7 @@ static void put_event(struct wr_watch *w, const char *type, const struct wr_blob
 {
 	struct wr_tree t = {.arena = w->scratch};
 	wr_buf_printf(out, "{\"type\":\"%s\",\"object\":", type);
-	wr_form_object(&t, &w->form, w->kind, blob, out);
+	wr_form_object(&t, &w->form, w->r, blob, out);
 	wr_buf_text(out, "}\n");
 	out->failed |= t.nomem;
 }
@@ -108,11 +112,10 @@ static void put_change(struct wr_watch *w, const struct wr_past *p, struct wr_bu
 static void put_bookmark(struct wr_watch *w, bool end, struct wr_buf *out)
 {
 	char api[WR_RESOURCE_TEXT];
-	const struct wr_resource *r = &wr_resources[w->kind];
 	wr_buf_printf(out,
 		      "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\","
 		      "\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"%s}}}\n",
-		      r->kind, wr_resource_api(r, api), w->rv,
+		      w->r->kind, wr_resource_api(w->r, api), w->rv,
 		      end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
 }
 
@@ -165,7 +168,8 @@ bool wr_watch_pull(struct wr_watch *w, int64_t now, struct wr_buf *out)
 		put_bookmark(w, false, out);
 		w->next_bookmark = now + BOOKMARK_SECONDS;
 	}
-	w->ended = now >= w->deadline || out->failed;
+	w->ended = now >= w->deadline || out->failed ||
+		   (w->rv == w->store->rv && !wr_catalog_serves(w->store, w->r));
 	return w->ended && out->n == start;
 }
 
@@ -192,6 +196,8 @@ static struct wr_watch *watch_new(struct wr_call *c)
 	w->arena = wr_arena_new();
 	w->scratch = wr_arena_new();
 	w->store = &c->s->store;
+	w->catalog = wr_catalog_ref(c->s->store.catalog);
+	w->r = c->r;
 	w->kind = c->kind;
 	if (w->arena)
 		w->prefix = *c->ns ? wr_arena_printf(w->arena, "%s/", c->ns)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "apiserver/catalog.h"
 #include "apiserver/managed.h"
 #include "apiserver/verbs.h"
 
@@ -338,27 +339,39 @@ static int erase(struct wr_call *c, enum wr_as_kind kind, const char *key, struc
 	return rc;
 }
 
-/* All that lives in a namespace goes before it. */
-static int empty_namespace(struct wr_call *c, const char *ns)
+/* All objects of a resource whose keys begin so. */
+static int erase_all(struct wr_call *c, const struct wr_resource *r, const char *prefix)
 {
 	const struct wr_resource *own = c->r;
-	const char *prefix = wr_arena_printf(c->t.arena, "%s/", ns);
-	int rc = prefix ? 0 : -ENOMEM;
-	for (int k = 0; k < WR_AS_RESOURCES && !rc; k++) {
-		c->r = &wr_resources[k];
-		while (c->r->namespaced && !rc) {
-			size_t i = wr_store_lower(&c->s->store, (enum wr_as_kind)k, prefix);
-			if (i == c->s->store.items[k].n)
-				break;
-			const struct wr_item *item = &c->s->store.items[k].items[i];
-			if (strncmp(item->key, prefix, strlen(prefix)) != 0)
-				break;
-			const char *key = wr_arena_strdup(c->t.arena, item->key);
-			struct wr_value *o = wr_call_parse(c, item->blob);
-			rc = key && o ? erase(c, (enum wr_as_kind)k, key, o) : -ENOMEM;
-		}
+	enum wr_as_kind kind = wr_resource_place(r);
+	int rc = 0;
+	c->r = r;
+	while (!rc) {
+		size_t i = wr_store_lower(&c->s->store, kind, prefix);
+		if (i == c->s->store.items[kind].n)
+			break;
+		const struct wr_item *item = &c->s->store.items[kind].items[i];
+		if (strncmp(item->key, prefix, strlen(prefix)) != 0)
+			break;
+		const char *key = wr_arena_strdup(c->t.arena, item->key);
+		struct wr_value *o = wr_call_parse(c, item->blob);
+		rc = key && o ? erase(c, kind, key, o) : -ENOMEM;
 	}
 	c->r = own;
+	return rc;
+}
+
+/* What a namespace or a definition holds goes before it. */
+static int erase_held(struct wr_call *c, enum wr_as_kind kind, const char *name)
+{
+	const struct wr_resource *r = wr_catalog_named(&c->s->store, name);
+	if (kind == WR_AS_CUSTOMRESOURCEDEFINITIONS)
+		return r && r->definition ? erase_all(c, r, "") : 0;
+	const char *prefix = wr_arena_printf(c->t.arena, "%s/", name);
+	int rc = prefix ? 0 : -ENOMEM;
+	for (size_t at = 0; !rc && (r = wr_catalog_next(&c->s->store, &at));)
+		if (r->namespaced)
+			rc = erase_all(c, r, prefix);
 	return rc;
 }
 
@@ -375,7 +388,7 @@ static int64_t grace_of(struct wr_call *c, const struct wr_value *o, bool now)
 int wr_write_delete(struct wr_call *c, const struct wr_resource *r, const char *key, bool now,
 		    bool *gone)
 {
-	enum wr_as_kind kind = (enum wr_as_kind)(r - wr_resources);
+	enum wr_as_kind kind = wr_resource_place(r);
 	const struct wr_blob *blob = wr_store_get(&c->s->store, kind, key);
 	const char *own_key = wr_arena_strdup(c->t.arena, key);
 	struct wr_value *o = blob ? wr_call_parse(c, blob) : NULL;
@@ -388,11 +401,12 @@ int wr_write_delete(struct wr_call *c, const struct wr_resource *r, const char *
 	int64_t grace = grace_of(c, o, now);
 	int rc = 0;
 	*gone = !held && !grace;
-	if (!*gone || kind == WR_AS_NAMESPACES || kind == WR_AS_PODS)
+	bool holds = kind == WR_AS_NAMESPACES || kind == WR_AS_CUSTOMRESOURCEDEFINITIONS;
+	if (!*gone || holds || kind == WR_AS_PODS)
 		if (!marked)
 			rc = mark(c, kind, own_key, o, grace);
-	if (!rc && *gone && kind == WR_AS_NAMESPACES)
-		rc = empty_namespace(c, own_key);
+	if (!rc && *gone && holds)
+		rc = erase_held(c, kind, own_key);
 	if (!rc && *gone)
 		rc = erase(c, kind, own_key, o);
 	return rc ? wr_refuse_store(c, rc) : 0;

@@ -101,6 +101,7 @@ static int run(const struct wr_args *args)
 		.kubeconfig = wr_arg_string(args, "kubeconfig"),
 		.history = (size_t)wr_arg_uint(args, "history"),
 		.kubelet = wr_arg_string(args, "kubelet"),
+		.policy_crds = wr_arg_flag(args, "policy-crds"),
 		.graceful = wr_arg_flag(args, "graceful-pods"),
 		.misbehave = misbehave(args),
 	};
@@ -127,6 +128,8 @@ static const struct wr_option options[] = {
 	 .help = "write a kubeconfig for this server"},
 	{"load", 0, WR_OPT_STRING, .repeated = true, .value = "PATH",
 	 .help = "manifests to begin with; may be given several times"},
+	{"policy-crds", 0, WR_OPT_FLAG,
+	 .help = "a new server begins with the definitions of the cluster-wide policies"},
 	{"history", 0, WR_OPT_UINT, .value = "N", .fallback = "10000", .min = 1, .max = 10000000,
 	 .help = "changes that are remembered for watches and chunked lists"},
 	{"graceful-pods", 0, WR_OPT_FLAG,
@@ -150,9 +153,13 @@ const struct wr_command wr_cmd_apiserver = {
 	.name = "apiserver",
 	.summary = "serve a small Kubernetes API on this machine, for kubectl",
 	.description =
-		"Serves Namespaces, Pods, Nodes, Services, workloads, NetworkPolicies and the\n"
-		"cluster-wide policies over TLS, as a Kubernetes API server does: kubectl works\n"
-		"with it. It listens on loopback only, and lets in whoever has the kubeconfig.\n",
+		"Serves Namespaces, Pods, Nodes, Services, workloads, NetworkPolicies and custom\n"
+		"resources over TLS, as a Kubernetes API server does: kubectl works with it. It\n"
+		"listens on loopback only, and lets in whoever has the kubeconfig.\n"
+		"\n"
+		"ClusterNetworkPolicy, AdminNetworkPolicy and BaselineAdminNetworkPolicy are served\n"
+		"while their CustomResourceDefinitions are there: install them with kubectl, or\n"
+		"begin with --policy-crds.\n",
 	.examples =
 		"  weir apiserver --kubeconfig /tmp/kubeconfig --load manifests/\n"
 		"  weir apiserver --listen 127.0.0.1:0 --data state/ --kubeconfig state/config\n",

@@ -78,7 +78,7 @@ static void ask(struct wr_server *s, const char *method, const char *uri, const 
 static void check(const struct wr_server *s)
 {
 	struct wr_arena *a = wr_arena_new();
-	for (int k = 0; a && k < WR_AS_RESOURCES; k++)
+	for (int k = 0; a && k < WR_AS_KINDS; k++)
 		for (size_t i = 0; i < s->store.items[k].n; i++) {
 			const struct wr_blob *b = s->store.items[k].items[i].blob;
 			struct wr_value *v = NULL;
