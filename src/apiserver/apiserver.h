@@ -28,11 +28,11 @@ struct wr_apiserver_opts {
 	const char *data;       /* directory, made where it is not; NULL: nothing is kept */
 	const char *kubeconfig; /* file to write, or NULL */
 	const char *const *load;
-	size_t n_load;  /* manifests to begin with; what is there already stays */
-	size_t history; /* changes that watches can be behind; 0: 10000 */
+	size_t n_load;       /* manifests to begin with; what is there already stays */
+	size_t history;      /* changes that watches can be behind; 0: 10000 */
 	const char *kubelet; /* folder: kubelet.sock for exec, logs/NS_POD; or NULL */
-	bool policy_crds; /* a new server begins with those of the cluster-wide policies */
-	bool graceful;  /* pods with a node wait for its agent when they are deleted */
+	bool policy_crds;    /* a new server begins with those of the cluster-wide policies */
+	bool graceful;       /* pods with a node wait for its agent when they are deleted */
 	struct wr_misbehave misbehave;
 };
 

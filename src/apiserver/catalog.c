@@ -213,15 +213,16 @@ static uint32_t rank(const char *v)
 	if (*v != 'v' || v[1] < '1' || v[1] > '9')
 		return 0;
 	unsigned long major = strtoul(v + 1, &end, 10), minor = 0;
-	uint32_t stage = !*end                         ? 3
-			 : !strncmp(end, "beta", 4)    ? 2
+	uint32_t stage = !*end                       ? 3
+			 : !strncmp(end, "beta", 4)  ? 2
 			 : !strncmp(end, "alpha", 5) ? 1
 						     : 0;
 	if (stage && stage < 3) {
 		end += stage == 2 ? 4 : 5;
 		minor = strtoul(end, &end, 10);
 	}
-	return !stage || *end ? 0 : stage << 28 | (uint32_t)(major & 0x3fff) << 14 | (minor & 0x3fff);
+	return !stage || *end ? 0
+			      : stage << 28 | (uint32_t)(major & 0x3fff) << 14 | (minor & 0x3fff);
 }
 
 static int compare_rows(const void *a, const void *b)

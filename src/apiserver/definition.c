@@ -124,8 +124,8 @@ static void check_versions(const struct wr_value *o, struct wr_diags *diags)
 		snprintf(path, sizeof(path), "spec.versions[%zu].name", i);
 		if (wr_check_dns_label(name, msgs))
 			wr_diag_add(diags, WR_ERROR, (struct wr_mark){0}, NULL, path,
-				    "Invalid value: %s: %s",
-				    wr_quote(quoted, sizeof(quoted), name), msgs[0]);
+				    "Invalid value: %s: %s", wr_quote(quoted, sizeof(quoted), name),
+				    msgs[0]);
 		snprintf(path, sizeof(path), "spec.versions[%zu].schema.openAPIV3Schema", i);
 		const struct wr_value *schema = wr_tree_at(v, "schema.openAPIV3Schema");
 		if (!schema || schema->type != WR_MAP)
@@ -203,8 +203,8 @@ static const char *conflict(struct wr_call *c, const struct wr_value *o, const c
 		if (takes(r, plural))
 			return plural;
 		*reason = "ShortNamesConflict";
-		for (size_t i = 0; short_names && short_names->type == WR_LIST && i < short_names->n;
-		     i++)
+		for (size_t i = 0;
+		     short_names && short_names->type == WR_LIST && i < short_names->n; i++)
 			if (short_names->items[i]->type == WR_STRING &&
 			    takes(r, short_names->items[i]->text))
 				return short_names->items[i]->text;
@@ -293,17 +293,14 @@ static struct wr_value *policy_version(struct wr_tree *t, const struct wr_resour
 {
 	struct wr_value *v = wr_tree_map(t), *schema = wr_tree_map(t), *sub = wr_tree_map(t);
 	struct wr_value *columns = wr_tree_list(t), *status = wr_tree_map(t);
-	bool cluster = r == &wr_resources[WR_AS_CLUSTERNETWORKPOLICIES];
-	bool admin = r == &wr_resources[WR_AS_ADMINNETWORKPOLICIES];
-	struct wr_value *top = wr_openapi_schema(t, wr_cp_schema(cluster ? WR_KIND_CLUSTERNETWORKPOLICY
-								 : admin ? WR_KIND_ADMINNETWORKPOLICY
-									 : WR_KIND_BASELINEADMINNETWORKPOLICY));
+	enum wr_kind kind = wr_openapi_policy(r);
+	struct wr_value *top = wr_openapi_schema(t, wr_cp_schema(kind));
 	wr_tree_set_string(t, status, "type", "object");
 	wr_tree_set(t, status, "x-kubernetes-preserve-unknown-fields", wr_tree_bool(t, true));
 	wr_tree_set(t, wr_value_get(top, "properties"), "status", status);
-	if (cluster)
+	if (kind == WR_KIND_CLUSTERNETWORKPOLICY)
 		add_printer(t, columns, "Tier", "string", ".spec.tier");
-	if (cluster || admin)
+	if (kind != WR_KIND_BASELINEADMINNETWORKPOLICY)
 		add_printer(t, columns, "Priority", "string", ".spec.priority");
 	add_printer(t, columns, "Age", "date", ".metadata.creationTimestamp");
 	wr_tree_set(t, v, "additionalPrinterColumns", columns);

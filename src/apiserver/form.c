@@ -129,8 +129,8 @@ void wr_form_item(struct wr_tree *t, const struct wr_form *f, const struct wr_re
 
 /* ---- lists ---- */
 
-void wr_form_begin(struct wr_tree *t, const struct wr_form *f, const struct wr_resource *r, uint64_t rv,
-		   const char *token, size_t remaining, struct wr_buf *out)
+void wr_form_begin(struct wr_tree *t, const struct wr_form *f, const struct wr_resource *r,
+		   uint64_t rv, const char *token, size_t remaining, struct wr_buf *out)
 {
 	char api[WR_RESOURCE_TEXT];
 	if (f->as == WR_FORM_OBJECT)

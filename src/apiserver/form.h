@@ -20,8 +20,8 @@ void wr_form_object(struct wr_tree *t, const struct wr_form *f, const struct wr_
 		    const struct wr_blob *blob, struct wr_buf *out);
 
 /* A list: its head with what goes into metadata, then items, then wr_form_end(). */
-void wr_form_begin(struct wr_tree *t, const struct wr_form *f, const struct wr_resource *r, uint64_t rv,
-		   const char *token, size_t remaining, struct wr_buf *out);
+void wr_form_begin(struct wr_tree *t, const struct wr_form *f, const struct wr_resource *r,
+		   uint64_t rv, const char *token, size_t remaining, struct wr_buf *out);
 void wr_form_item(struct wr_tree *t, const struct wr_form *f, const struct wr_resource *r,
 		  const struct wr_blob *blob, bool first, struct wr_buf *out);
 void wr_form_end(struct wr_buf *out);

@@ -117,7 +117,7 @@ static void add_np_types(struct wr_tree *t, struct wr_value *schemas)
 	wr_tree_set(t, schemas, "io.k8s.apimachinery.pkg.util.intstr.IntOrString", either);
 }
 
-static enum wr_kind policy_kind(const struct wr_resource *r)
+enum wr_kind wr_openapi_policy(const struct wr_resource *r)
 {
 	enum wr_as_kind kind = wr_resource_place(r);
 	return kind == WR_AS_CLUSTERNETWORKPOLICIES ? WR_KIND_CLUSTERNETWORKPOLICY
@@ -152,7 +152,7 @@ static void add_kind(struct wr_call *c, struct wr_value *schemas, const struct w
 	}
 	struct wr_value *v = r->validated ? NULL : foreign_schema(c, r);
 	if (r->custom && r->validated) {
-		v = wr_openapi_schema(t, wr_cp_schema(policy_kind(r)));
+		v = wr_openapi_schema(t, wr_cp_schema(wr_openapi_policy(r)));
 	} else if (!v) {
 		v = typed(t, "object");
 		wr_tree_set(t, v, "x-kubernetes-preserve-unknown-fields", wr_tree_bool(t, true));

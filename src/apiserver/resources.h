@@ -53,7 +53,7 @@ struct wr_resource {
 	const char *version;
 	const char *plural, *singular, *kind;
 	const char *short_names[5]; /* NULL-terminated */
-	const char *category;             /* "all", or NULL */
+	const char *category;       /* "all", or NULL */
 	bool namespaced;
 	bool status;     /* has the subresource */
 	bool scale;      /* has the subresource */

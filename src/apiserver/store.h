@@ -43,10 +43,10 @@ struct wr_db;
 struct wr_catalog;
 
 struct wr_store {
-	uint64_t rv;                                   /* of the last change */
-	uint64_t compacted;                            /* changes up to this one are forgotten */
+	uint64_t rv;                               /* of the last change */
+	uint64_t compacted;                        /* changes up to this one are forgotten */
 	WR_VEC(struct wr_item) items[WR_AS_KINDS]; /* sorted by key */
-	struct wr_past *past;                          /* a ring of history places */
+	struct wr_past *past;                      /* a ring of history places */
 	size_t history, first, n;
 	struct wr_db *db; /* or NULL: nothing survives */
 	/* catalog.h: what definitions add, made anew when their count of changes is another */

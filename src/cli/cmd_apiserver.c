@@ -157,9 +157,9 @@ const struct wr_command wr_cmd_apiserver = {
 		"resources over TLS, as a Kubernetes API server does: kubectl works with it. It\n"
 		"listens on loopback only, and lets in whoever has the kubeconfig.\n"
 		"\n"
-		"ClusterNetworkPolicy, AdminNetworkPolicy and BaselineAdminNetworkPolicy are served\n"
-		"while their CustomResourceDefinitions are there: install them with kubectl, or\n"
-		"begin with --policy-crds.\n",
+		"Cluster-wide policies (ClusterNetworkPolicy and its elders) are served while\n"
+		"their CustomResourceDefinitions are there: install these with kubectl, or begin\n"
+		"with --policy-crds.\n",
 	.examples =
 		"  weir apiserver --kubeconfig /tmp/kubeconfig --load manifests/\n"
 		"  weir apiserver --listen 127.0.0.1:0 --data state/ --kubeconfig state/config\n",

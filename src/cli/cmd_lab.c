@@ -47,6 +47,7 @@ static int run_up(const struct wr_args *args)
 	opts.outside = wr_arg_all(args, "outside", &opts.n_outside);
 	opts.outside_ports = wr_arg_all(args, "outside-port", &opts.n_outside_ports);
 	opts.api = wr_arg_flag(args, "api");
+	opts.no_policy_crds = wr_arg_flag(args, "no-policy-crds");
 	if (!opts.n_paths && !opts.api)
 		return wr_usage_error(args, "--filename PATH is missing");
 	int rc = opts.api ? wr_lab_up_api(lab_name(args), &opts, d)
@@ -166,6 +167,9 @@ static const struct wr_option up_options[] = {
 		 "may be given several times"},
 	{"api", 0, WR_OPT_FLAG,
 	 .help = "serve a Kubernetes API, for kubectl, and let agents enforce what it says"},
+	{"no-policy-crds", 0, WR_OPT_FLAG,
+	 .help = "leave the definitions of the cluster-wide policies out of the API;\n"
+		 "install them with kubectl"},
 	{0},
 };
 static const struct wr_option name_options[] = {WR_OPTION_LAB_NAME, {0}};

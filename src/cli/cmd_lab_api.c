@@ -92,7 +92,7 @@ int wr_lab_up_api(const char *name, const struct wr_lab_up_opts *opts, struct wr
 	if (rc)
 		return rc; /* also when a lab of that name was there before */
 	struct wr_lab *lab = NULL;
-	rc = wr_lab_api_start(name, d);
+	rc = wr_lab_api_start(name, !opts->no_policy_crds, d);
 	/* agents first: until they know a pod, nothing passes to it */
 	if (!rc)
 		rc = wait_for_agents(name, opts->nodes, 0, d);

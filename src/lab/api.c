@@ -80,7 +80,7 @@ int wr_lab_api_hand_over(struct wr_lab *lab, struct wr_diags *diags)
 
 /* ---- the processes ---- */
 
-static int start_server(const char *name, struct wr_diags *diags)
+static int start_server(const char *name, bool policy_crds, struct wr_diags *diags)
 {
 	char data[WR_LAB_PATH], config[WR_LAB_PATH], load[WR_LAB_PATH], own[WR_LAB_PATH];
 	const char *argv[] = {"weir",
@@ -95,6 +95,7 @@ static int start_server(const char *name, struct wr_diags *diags)
 			      wr_lab_path(load, name, "load"),
 			      "--kubelet",
 			      wr_lab_path(own, name, ""),
+			      policy_crds ? "--policy-crds" : NULL,
 			      NULL};
 	int out;
 	int rc = wr_daemon_start(name, NULL, argv, "apiserver.log", NULL, &out, diags);
@@ -134,12 +135,12 @@ static int start_agent(const struct wr_lab_state *s, uint32_t node, struct wr_di
 			       NULL, diags);
 }
 
-int wr_lab_api_start(const char *name, struct wr_diags *diags)
+int wr_lab_api_start(const char *name, bool policy_crds, struct wr_diags *diags)
 {
 	struct wr_lab_state *s = NULL;
 	int rc = wr_lab_state_load(name, diags, &s);
 	if (!rc)
-		rc = start_server(name, diags);
+		rc = start_server(name, policy_crds, diags);
 	if (!rc)
 		rc = start_relay(name, diags);
 	for (uint32_t i = 0; !rc && i < s->n_nodes; i++)

@@ -43,7 +43,7 @@ const char *wr_lab_agent_dir(char *buf, const char *lab, uint32_t node);
 int wr_lab_api_hand_over(struct wr_lab *lab, struct wr_diags *diags);
 
 /* Starts API server, relay and agents; and, when these are ready, what makes the pods. */
-int wr_lab_api_start(const char *name, struct wr_diags *diags);
+int wr_lab_api_start(const char *name, bool policy_crds, struct wr_diags *diags);
 int wr_lab_api_pods(const char *name, struct wr_diags *diags);
 
 /* ---- life.c ---- */

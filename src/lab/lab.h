@@ -73,7 +73,8 @@ struct wr_lab_up_opts {
 	size_t n_outside;
 	const char *const *outside_ports; /* numbers; none: 53, 80, 443, 5432 */
 	size_t n_outside_ports;
-	bool api; /* the manifests are for an API server: see api.h */
+	bool api;            /* the manifests are for an API server: see api.h */
+	bool no_policy_crds; /* of an API server without the cluster-wide policies */
 };
 int wr_lab_up(const char *name, const struct wr_lab_up_opts *opts, struct wr_diags *diags);
 

@@ -47,7 +47,7 @@ def minor(program):
 
 
 def served(weir):
-    s = Server(weir)
+    s = Server(weir, '--policy-crds')
     plain = s.kubectl
     s.kubectl = lambda *a, **kw: plain(*a, program=PROGRAM, **kw)
     s.kubectl('apply', '-f', '-', stdin=NAMESPACE)

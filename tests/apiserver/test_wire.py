@@ -262,7 +262,7 @@ def test_namespace_takes_all_with_it(weir):
 
 def test_custom_resources_are_replaced_by_version(weir):
     path = '/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies'
-    with Server(weir) as s:
+    with Server(weir, '--policy-crds') as s:
         o = {'metadata': {'name': 'a'}, 'spec': {
             'tier': 'Admin', 'priority': 1, 'subject': {'namespaces': {}}}}
         equal(s.call('POST', path, o)[0], 201)

@@ -26,6 +26,8 @@ static const char *const paths[] = {
 	"/apis/apps/v1/namespaces/default/deployments/a/scale",
 	"/api/v1/namespaces",
 	"/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies",
+	"/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+	"/apis/example.com/v1/widgets",
 	"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
 	"/",
 };
@@ -98,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		wr_diags_free(d);
 		return 0;
 	}
+	(void)wr_load_policy_definitions(&s, d);
 	ask(&s, "POST", paths[1], types[0], first, sizeof(first) - 1);
 	ask(&s, "POST", paths[4], types[0], pod, sizeof(pod) - 1);
 	ask(&s, "POST", "/apis/apps/v1/namespaces/default/deployments", types[0], deployment,
