@@ -177,6 +177,7 @@ static void wind_up(struct agent *a)
 	uv_run(&a->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&a->loop);
 	events_free(a);
+	conditions_free(a);
 	wr_vec_free(&a->followers);
 	unlink(wr_agent_socket(a->opts->run_dir, path));
 }

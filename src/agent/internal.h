@@ -8,6 +8,7 @@
  *	sync.c		what the source says to what is in force
  *	fence.c		the wait for packets under way
  *	who.c		whose an address is, and what is said about it
+ *	conditions.c	what is told of cluster-wide policies in their status
  *	events.c	what the kernel tells of connections: flow log and followers
  *	report.c	what the agent says of itself: status, readiness, metrics
  *	http.c		/healthz, /readyz, /metrics
@@ -19,6 +20,7 @@
 #include <uv.h>
 
 #include "agent/agent.h"
+#include "agent/conditions.h"
 #include "agent/host.h"
 #include "api/decode.h"
 #include "base/buf.h"
@@ -66,6 +68,9 @@ int source_kube_new(struct agent *a, const struct source **out, void **self,
 		    struct wr_diags *diags);
 int source_files_new(struct agent *a, const struct source **out, void **self,
 		     struct wr_diags *diags);
+
+/* The store of a kind; NULL: the source is no API. */
+const struct wr_kube_store *source_kube_store(const struct agent *a, enum wr_kind kind);
 
 /* ---- the agent ---- */
 
@@ -134,6 +139,8 @@ struct agent {
 	uint32_t flows_in_second;
 	uint64_t flows_seen, flows_limited;
 	WR_VEC(char *) recent; /* the last lines, oldest first */
+
+	struct conditions conditions;
 
 	/* http.c and control.c */
 	uv_tcp_t http;

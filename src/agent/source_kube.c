@@ -20,11 +20,17 @@ static const enum wr_kind kinds[] = {
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+struct followed {
+	struct kube_source *source;
+	enum wr_kind kind;
+};
+
 struct kube_source {
 	struct agent *agent;
 	struct wr_kube_config *config;
 	struct wr_kube *kube;
 	struct wr_kube_store *stores[N_KINDS];
+	struct followed followed[N_KINDS];
 	bool was_live[N_KINDS];
 	uv_poll_t poll;
 	bool polling, synced_before;
@@ -87,6 +93,57 @@ static const struct wr_kube_store_handlers handlers = {
 	.deleted = on_deleted,
 	.synced = on_synced,
 	.status = on_status,
+};
+
+/* ---- cluster-wide policies, whose status agents write ---- */
+
+static void on_cluster_raw(void *arg, const struct wr_value *object)
+{
+	struct followed *f = arg;
+	conditions_seen(f->source->agent, f->kind, object);
+}
+
+static void on_cluster_added(void *arg, const struct wr_kube_item *item)
+{
+	struct followed *f = arg;
+	(void)conditions_only(f->source->agent, f->kind, NULL, item);
+	on_item(f->source, item);
+}
+
+static void on_cluster_changed(void *arg, const struct wr_kube_item *before,
+			       const struct wr_kube_item *item)
+{
+	struct followed *f = arg;
+	if (!conditions_only(f->source->agent, f->kind, before, item))
+		on_changed(f->source, before, item);
+}
+
+static void on_cluster_deleted(void *arg, const struct wr_kube_item *before)
+{
+	struct followed *f = arg;
+	conditions_gone(f->source->agent, f->kind, before->name);
+	on_deleted(f->source, before);
+}
+
+static void on_cluster_synced(void *arg)
+{
+	struct followed *f = arg;
+	on_synced(f->source);
+}
+
+static void on_cluster_status(void *arg, const struct wr_kube_status *status)
+{
+	struct followed *f = arg;
+	on_status(f->source, status);
+}
+
+static const struct wr_kube_store_handlers cluster_handlers = {
+	.raw = on_cluster_raw,
+	.added = on_cluster_added,
+	.changed = on_cluster_changed,
+	.deleted = on_cluster_deleted,
+	.synced = on_cluster_synced,
+	.status = on_cluster_status,
 };
 
 /* ---- a source ---- */
@@ -187,6 +244,12 @@ static void metrics(void *self, struct wr_buf *out)
 	       failures_of);
 	metric(self, out, "weir_api_watch_live", "1 while a watch of the kind runs.", "gauge",
 	       live_of);
+	struct kube_source *s = self;
+	wr_buf_printf(out,
+		      "# HELP weir_conditions_written_total Conditions that this agent wrote into the "
+		      "status of cluster-wide policies.\n# TYPE weir_conditions_written_total counter\n"
+		      "weir_conditions_written_total %llu\n",
+		      (unsigned long long)s->agent->conditions.written);
 }
 
 /* A policy that cannot be read, and was never: nobody enforces it. */
@@ -241,6 +304,15 @@ static const struct source source = {
 	.stop = stop,
 };
 
+const struct wr_kube_store *source_kube_store(const struct agent *a, enum wr_kind kind)
+{
+	const struct kube_source *s = a->source == &source ? a->source_self : NULL;
+	for (size_t i = 0; s && i < N_KINDS; i++)
+		if (kinds[i] == kind)
+			return s->stores[i];
+	return NULL;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct kube_source *s = poll->data;
@@ -255,13 +327,19 @@ static int start(struct kube_source *s, struct wr_diags *diags)
 	int rc = wr_kube_config_load(s->agent->opts->kube, diags, &s->config);
 	if (!rc)
 		rc = wr_kube_new(s->config, NULL, &s->kube);
-	for (size_t i = 0; i < N_KINDS && !rc; i++)
-		rc = wr_kube_store_new(s->kube, kinds[i], NULL, &handlers, s, &s->stores[i]);
+	for (size_t i = 0; i < N_KINDS && !rc; i++) {
+		bool cluster = wr_kind_is_cluster_policy(kinds[i]);
+		s->followed[i] = (struct followed){s, kinds[i]};
+		rc = wr_kube_store_new(s->kube, kinds[i], NULL,
+				       cluster ? &cluster_handlers : &handlers,
+				       cluster ? (void *)&s->followed[i] : s, &s->stores[i]);
+	}
 	if (!rc)
 		rc = uv_poll_init(&s->agent->loop, &s->poll, wr_kube_fd(s->kube));
 	if (rc)
 		return rc;
 	s->poll.data = s;
+	conditions_start(s->agent, s->kube);
 	return uv_poll_start(&s->poll, UV_READABLE, on_readable);
 }
 

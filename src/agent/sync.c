@@ -270,6 +270,7 @@ static void succeeded(struct agent *a)
 	a->problem[0] = '\0';
 	a->syncs++;
 	histogram_add(&a->sync_seconds, a->now.took_ms / 1e3);
+	conditions_enforced(a);
 	if (!first)
 		return;
 	struct wr_live_counts n;

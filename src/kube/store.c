@@ -351,6 +351,8 @@ static int decode(struct wr_kube_store *s, const struct wr_value *v, const struc
 	struct wr_object *o = NULL;
 	char problem[WR_KUBE_ERROR];
 	int rc = ready(s);
+	if (s->on.raw)
+		s->on.raw(s->arg, v);
 	if (!rc)
 		rc = wr_decode_item(v, &s->type, NULL, s->scratch, s->diags, &o);
 	if (rc == -ENOMEM)

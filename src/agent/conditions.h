@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the agents write into status.conditions of cluster-wide policies: whether
+ * weir can enforce all of a policy's rules as they are written.
+ *
+ * Every agent of a cluster would write the same: what is wrong with a rule does
+ * not depend on the node. So there is one condition for all, and nobody is
+ * elected to write it. An agent that sees a policy whose condition is missing,
+ * or is about an older generation, waits for a random time that grows with the
+ * number of nodes, looks again, and writes only if nobody has. Whatever the
+ * numbers of nodes and policies are, the API server gets about five writes a
+ * second from all of them together, and one or two for a change.
+ *
+ * What is a node's own (it is behind, its kernel refuses) is not written: with
+ * a row for each node, a policy would be as large as the cluster, and change as
+ * often as its nodes do. weir status and /metrics tell that.
+ */
+#include <uv.h>
+
+#include "api/object.h"
+#include "base/buf.h"
+#include "base/vec.h"
+
+struct agent;
+struct condition_record;
+struct wr_kube;
+struct wr_kube_item;
+struct wr_kube_response;
+struct wr_value;
+
+#define CONDITION_TYPE "AcceptedByWeir"
+
+struct conditions {
+	struct wr_kube *kube; /* NULL: there is no API to write to */
+	uv_timer_t timer;
+	WR_VEC(struct condition_record *) records; /* by kind and name */
+	bool busy;                                 /* a write is under way */
+	bool off;                                  /* the server does not let us */
+	uint32_t failures;                         /* in a row */
+	uint64_t random, written;
+	/* the write that is under way */
+	enum wr_kind kind;
+	char name[256];
+	int64_t generation;
+	uint64_t uid;
+};
+
+/* Begins to write to an API. With conditions_free() after the loop's handles are closed. */
+void conditions_start(struct agent *a, struct wr_kube *kube);
+void conditions_free(struct agent *a);
+
+/* An object of a cluster-wide kind, as the server sent it, before the store tells of it. */
+void conditions_seen(struct agent *a, enum wr_kind kind, const struct wr_value *object);
+
+/*
+ * The store tells of a policy's new version. True: only its status, labels or
+ * annotations are new, and nothing that decides verdicts.
+ */
+bool conditions_only(struct agent *a, enum wr_kind kind, const struct wr_kube_item *before,
+		     const struct wr_kube_item *item);
+void conditions_gone(struct agent *a, enum wr_kind kind, const char *name);
+
+/* All that is known is in force: what is not told yet may be. */
+void conditions_enforced(struct agent *a);
+
+/* The text of a condition about a policy; true: all of it is enforced. */
+bool condition_text(const struct wr_kube_item *item, char text[1024], const char **reason);
+
+/* Milliseconds to wait among so many nodes, of a random number. */
+uint64_t condition_wait(size_t nodes, uint32_t failures, uint64_t random);
