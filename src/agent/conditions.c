@@ -75,7 +75,8 @@ static struct condition_record *want(struct conditions *c, enum wr_kind kind, co
 	r->kind = kind;
 	memcpy(r->name, name, size);
 	struct condition_record **items = c->records.items;
-	memmove(items + at + 1, items + at, (c->records.n - 1 - at) * sizeof(struct condition_record *));
+	memmove(items + at + 1, items + at,
+		(c->records.n - 1 - at) * sizeof(struct condition_record *));
 	items[at] = r;
 	return r;
 }
@@ -170,7 +171,7 @@ static const char *shortcoming(const struct wr_cp_rule *rule)
 
 bool condition_text(const struct wr_kube_item *item, char text[1024], const char **reason)
 {
-	static const char *const words[] = {"ingress", "egress"};
+	static const char *const words[] = {[WR_EGRESS] = "egress", [WR_INGRESS] = "ingress"};
 	size_t used = 0, more = 0;
 	*text = '\0';
 	if (item->problem) {
@@ -180,7 +181,7 @@ bool condition_text(const struct wr_kube_item *item, char text[1024], const char
 		return false;
 	}
 	const struct wr_cp_object *cp = &item->object->cp;
-	for (int d = 0; d < 2; d++)
+	for (int d = 1; d >= 0; d--)
 		for (size_t i = 0; i < cp->n_rules[d]; i++) {
 			const struct wr_cp_rule *r = &cp->rules[d][i];
 			const char *why = shortcoming(r);
@@ -231,8 +232,9 @@ static uint64_t next_random(struct conditions *c)
 uint64_t condition_wait(size_t nodes, uint32_t failures, uint64_t random)
 {
 	uint64_t mean = (nodes ? nodes : 1) * (uint64_t)PACE_MS;
-	uint64_t pause = !failures ? LEAST_MS : (uint64_t)AFTER_FAILURE_MS
-							<< (failures < 7 ? failures - 1 : 6);
+	uint64_t pause = !failures
+				 ? LEAST_MS
+				 : (uint64_t)AFTER_FAILURE_MS << (failures < 7 ? failures - 1 : 6);
 	return (pause < AFTER_FAILURE_MAX_MS ? pause : AFTER_FAILURE_MAX_MS) + random % (2 * mean);
 }
 
@@ -339,8 +341,7 @@ static int write_condition(struct agent *a, const struct condition_record *r,
 static bool is_plain(const char *name)
 {
 	size_t n = strlen(name);
-	return n && n < 254 &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == n;
+	return n && n < 254 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == n;
 }
 
 /* One of those that are pending, so that agents who wait for the same do not meet. */

@@ -29,11 +29,16 @@ def run(*args, **more):
 
 
 def rules():
-    """(group, resource) that the ClusterRole lets the agent list and watch; other verbs fail."""
+    """(group, resource) that the ClusterRole lets the agent list and watch; of other verbs
+    only patch, for the status of cluster-wide policies."""
     text = (BASE / 'rbac.yaml').read_text(encoding='utf-8')
     found = re.findall(r'apiGroups: \[(.*)\]\n  resources: \[(.*)\]\n  verbs: \[(.*)\]', text)
-    result('rbac/verbs', found and all(v == 'list, watch' for _, _, v in found), found)
-    return {(g.strip('"'), r) for g, names, _ in found for r in names.split(', ')}
+    result('rbac/verbs', found and {v for _, _, v in found} == {'list, watch', 'patch'}, found)
+    patched = {(g, r) for g, names, v in found if v == 'patch' for r in names.split(', ')}
+    read = {(g.strip('"'), r) for g, names, v in found if v != 'patch' for r in names.split(', ')}
+    result('rbac/writes-only-status', patched == {(g, r + '/status') for g, r in read
+                                                  if g == 'policy.networking.k8s.io'}, patched)
+    return read
 
 
 def followed():
