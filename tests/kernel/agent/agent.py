@@ -23,7 +23,7 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(ROOT, 'tests', 'kube'))
-from server import Model, Server  # noqa: E402 (the path is known only here)
+from server import Model, Server, status  # noqa: E402 (the path is known only here)
 
 WEIR = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build/weir')
 LAB = 'tagent%d' % (os.getpid() % 100000)
@@ -322,6 +322,56 @@ def cluster_policies(agent, api):
     result('api/cluster-policy-deleted', wait(connects), agent.text())
 
 
+def conditions(agent, api):
+    """What a server says to the writing of status: nothing of it is in enforcement's way."""
+    answers, log = [], []
+
+    def hook(request, connection):
+        if request.method != 'PATCH':
+            return False
+        log.append((request.target, json.loads(request.body)['status']['conditions'][0]))
+        code = answers.pop(0) if answers else 200
+        connection.send(code, status(code, 'no such luck') if code >= 400 else {})
+        return True
+
+    def change(generation, **more):
+        api.model.apply(CLUSTER_POLICIES, dict(ADMIN, metadata={
+            'name': 'no-db', 'uid': 'u', 'generation': generation}, **more))
+    api.server.hook = hook
+    answers[:] = [409, 200]
+    change(1)
+    result('conditions/enforced', wait(lambda: not connects()), agent.text())
+    result('conditions/conflict-is-tried-again', wait(lambda: len(log) == 2, 30), log)
+    target, condition = log[0]
+    result('conditions/target', target == CLUSTER_POLICIES +
+           '/no-db/status?fieldManager=weir&force=true', target)
+    result('conditions/says', (condition['type'], condition['status'],
+                               condition['observedGeneration']) == ('AcceptedByWeir', 'True', 1),
+           condition)
+    result('conditions/counted', wait(lambda: sample('weir_conditions_written_total') == 1))
+    # what others have told is not told again, and decides no verdict
+    before = sample('weir_syncs_total')
+    change(1, status={'conditions': [condition]})
+    time.sleep(2)
+    result('conditions/status-is-no-change', sample('weir_syncs_total') == before and
+           len(log) == 2, log)
+    change(2, status={'conditions': [dict(condition, observedGeneration=2)]})
+    result('conditions/next-generation-is', wait(lambda: sample('weir_syncs_total') > before), log)
+    answers[:] = [404]
+    change(3)
+    result('conditions/not-found-is-harmless', wait(lambda: len(log) == 3) and
+           not wait(lambda: len(log) > 3, 2) and 'cannot be written' not in agent.text(), log)
+    answers[:] = [403]
+    change(4)
+    told = wait(lambda: 'does not let this agent' in agent.text())
+    change(5)
+    result('conditions/forbidden-is-told-once', told and not wait(lambda: len(log) > 4, 2) and
+           agent.text().count('does not let this agent') == 1 and not connects(), log)
+    api.server.hook = None
+    api.model.delete(CLUSTER_POLICIES, None, 'no-db')
+    result('conditions/gone', wait(connects), agent.text())
+
+
 def repairs():
     """How often the agent has set something up again; -1: it does not say."""
     found = re.search(r'^weir_repairs_total ([0-9]+)$', get('/metrics')[1], re.M)
@@ -453,6 +503,7 @@ def main():
         life(agent, folder)
         api = with_api(agent, folder)
         cluster_policies(agent, api)
+        conditions(agent, api)
         trouble(agent, api)
         metrics()
         host(agent)
