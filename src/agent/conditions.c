@@ -22,8 +22,6 @@ struct condition_record {
 	enum wr_kind kind;
 	uint64_t uid;         /* a hash */
 	int64_t generation;   /* 0: the server does not count */
-	int64_t known;        /* that the sync has been told of */
-	uint64_t known_uid;   /* and of which object that was */
 	int64_t told;         /* observedGeneration of the condition that is there; 0: none is */
 	bool told_true;       /* and its status */
 	char since[24];       /* and its lastTransitionTime */
@@ -126,19 +124,6 @@ void conditions_seen(struct agent *a, enum wr_kind kind, const struct wr_value *
 	for (size_t i = 0; list && list->type == WR_LIST && i < list->n; i++)
 		if (!strcmp(text_of(list->items[i], "type"), CONDITION_TYPE))
 			read_condition(r, list->items[i]);
-}
-
-bool conditions_only(struct agent *a, enum wr_kind kind, const struct wr_kube_item *before,
-		     const struct wr_kube_item *item)
-{
-	struct condition_record *r = find(&a->conditions, kind, item->name);
-	if (!r)
-		return false;
-	bool same = r->generation && r->generation == r->known && r->uid == r->known_uid &&
-		    before && !before->problem && !item->problem;
-	r->known = r->generation;
-	r->known_uid = r->uid;
-	return same;
 }
 
 void conditions_gone(struct agent *a, enum wr_kind kind, const char *name)

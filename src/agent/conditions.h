@@ -53,12 +53,6 @@ void conditions_free(struct agent *a);
 /* An object of a cluster-wide kind, as the server sent it, before the store tells of it. */
 void conditions_seen(struct agent *a, enum wr_kind kind, const struct wr_value *object);
 
-/*
- * The store tells of a policy's new version. True: only its status, labels or
- * annotations are new, and nothing that decides verdicts.
- */
-bool conditions_only(struct agent *a, enum wr_kind kind, const struct wr_kube_item *before,
-		     const struct wr_kube_item *item);
 void conditions_gone(struct agent *a, enum wr_kind kind, const char *name);
 
 /* All that is known is in force: what is not told yet may be. */

@@ -106,16 +106,14 @@ static void on_cluster_raw(void *arg, const struct wr_value *object)
 static void on_cluster_added(void *arg, const struct wr_kube_item *item)
 {
 	struct followed *f = arg;
-	(void)conditions_only(f->source->agent, f->kind, NULL, item);
-	on_item(f->source, item);
+	on_added(f->source, item);
 }
 
 static void on_cluster_changed(void *arg, const struct wr_kube_item *before,
 			       const struct wr_kube_item *item)
 {
 	struct followed *f = arg;
-	if (!conditions_only(f->source->agent, f->kind, before, item))
-		on_changed(f->source, before, item);
+	on_changed(f->source, before, item);
 }
 
 static void on_cluster_deleted(void *arg, const struct wr_kube_item *before)
@@ -245,11 +243,12 @@ static void metrics(void *self, struct wr_buf *out)
 	metric(self, out, "weir_api_watch_live", "1 while a watch of the kind runs.", "gauge",
 	       live_of);
 	struct kube_source *s = self;
-	wr_buf_printf(out,
-		      "# HELP weir_conditions_written_total Conditions that this agent wrote into the "
-		      "status of cluster-wide policies.\n# TYPE weir_conditions_written_total counter\n"
-		      "weir_conditions_written_total %llu\n",
-		      (unsigned long long)s->agent->conditions.written);
+	wr_buf_printf(
+		out,
+		"# HELP weir_conditions_written_total Conditions that this agent wrote into the "
+		"status of cluster-wide policies.\n# TYPE weir_conditions_written_total counter\n"
+		"weir_conditions_written_total %llu\n",
+		(unsigned long long)s->agent->conditions.written);
 }
 
 /* A policy that cannot be read, and was never: nobody enforces it. */
