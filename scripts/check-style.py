@@ -32,6 +32,7 @@ LIBRARIES = [
     (r'curl/.*', ['kube']),
     (r'uv\.h', ['agent']),
     (r'seccomp\.h', ['agent']),
+    (r'zlib\.h', ['lab']),
     (r'microhttpd\.h|gnutls/.*|sqlite3\.h', ['apiserver']),
     (r'cmocka\.h', []),
 ]

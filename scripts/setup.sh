@@ -32,6 +32,7 @@ build	pc:libnftables	libnftables-dev
 build	pc:libmicrohttpd	libmicrohttpd-dev
 build	pc:gnutls	libgnutls28-dev
 build	pc:sqlite3	libsqlite3-dev
+build	pc:zlib	zlib1g-dev
 test	pc:cmocka	libcmocka-dev
 test	cmd:valgrind	valgrind
 test	cmd:clang-format	clang-format

@@ -174,7 +174,8 @@ def phase_corpus(counts, _):
 
 def fuzz_sources(target):
     rooms = FUZZ_ROOMS + (['datapath/event_read.c'] if 'event' in target else []) + \
-        (['kube'] if 'watch' in target else [])
+        (['kube'] if 'watch' in target else []) + \
+        (['lab/spdy.c', 'lab/websocket.c'] if 'streams' in target else [])
     if 'apiserver' in target:  # all but the network's side
         rooms += [f'apiserver/{p.name}' for p in sorted((ROOT / 'src/apiserver').glob('*.c'))
                   if p.stem not in ('http', 'server', 'credentials', 'stream')]
@@ -196,7 +197,8 @@ def phase_fuzz(counts, args):
         out, status = run(['clang', '-g', '-O1', '-std=gnu17', '-D_GNU_SOURCE', '-Isrc',
                            '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all',
                            source, *fuzz_sources(name), '-lyaml', '-lm', *(['-lcurl'] if 'watch' in name else []),
-                           *(['-lsqlite3'] if 'apiserver' in name else []), '-o', program], 600)
+                           *(['-lsqlite3'] if 'apiserver' in name else []),
+                           *(['-lz'] if 'streams' in name else []), '-o', program], 600)
         if status:
             counts.add('FAIL', f'fuzz/{name}', f'does not build\n{out}')
             continue

@@ -385,6 +385,7 @@ int wr_http_run(struct wr_http *h, int stop_fd)
 	struct pollfd *fds = calloc(CONNECTIONS_MAX + 2, sizeof(*fds));
 	struct wr_exchange **who = calloc(CONNECTIONS_MAX, sizeof(struct wr_exchange *));
 	uint64_t seen = h->server->store.rv;
+	unsigned moved = 0;
 	int rc = fds && who ? 0 : -ENOMEM;
 	while (!rc) {
 		if (MHD_run(h->daemon) != MHD_YES) {
@@ -399,7 +400,10 @@ int wr_http_run(struct wr_http *h, int stop_fd)
 			h->stir--;
 			wait = h->stir > STIR_ROUNDS - STIR_AT_ONCE ? 0 : STIR_MS;
 		} else if (streams) {
-			wait = wait < STIR_MS ? wait : STIR_MS;
+			/* it does not ask to be run for what streams have said, either */
+			int64_t most = moved != wr_stream_moved() ? 0 : STIR_MS;
+			wait = wait < most ? wait : most;
+			moved = wr_stream_moved();
 		}
 		if (MHD_get_timeout(h->daemon, &timeout) == MHD_YES && (int64_t)timeout < wait)
 			wait = (int64_t)timeout;

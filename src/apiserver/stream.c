@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,13 +43,62 @@ static int send_all(int fd, const char *data, size_t n)
 	return 0;
 }
 
-static int forward(int from, int to)
+static atomic_uint moved;
+
+unsigned wr_stream_moved(void)
 {
+	return atomic_load_explicit(&moved, memory_order_relaxed);
+}
+
+/* One direction: what has come and is not yet passed on. */
+struct way {
+	int from, to;
+	size_t at, n;
 	char data[CHUNK];
-	ssize_t n = recv(from, data, sizeof(data), 0);
+};
+
+static bool take(struct way *w)
+{
+	ssize_t n = recv(w->from, w->data, sizeof(w->data), MSG_DONTWAIT);
+	w->at = 0;
+	w->n = n > 0 ? (size_t)n : 0;
+	atomic_fetch_add_explicit(&moved, n > 0, memory_order_relaxed);
+	return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+static bool give(struct way *w)
+{
+	ssize_t n = send(w->to, w->data + w->at, w->n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
-	return n ? send_all(to, data, (size_t)n) : -ECONNRESET;
+		return errno == EINTR || errno == EAGAIN;
+	w->at += (size_t)n;
+	w->n -= (size_t)n;
+	return true;
+}
+
+/* Neither direction waits for the other: both ends may speak before they listen. */
+static void exchange(int client, int kubelet)
+{
+	struct way ways[2] = {{.from = kubelet, .to = client}, {.from = client, .to = kubelet}};
+	for (;;) {
+		struct pollfd p[2] = {{.fd = kubelet}, {.fd = client}};
+		for (size_t i = 0; i < 2; i++) {
+			p[i].events |= ways[i].n ? 0 : POLLIN;
+			p[!i].events |= ways[i].n ? POLLOUT : 0;
+		}
+		/* an end that is gone and not read from would be told of without pause */
+		for (size_t i = 0; i < 2; i++)
+			p[i].fd = p[i].events ? p[i].fd : -1;
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return;
+		for (size_t i = 0; i < 2; i++) {
+			struct way *w = &ways[i];
+			if (w->n && p[!i].revents && !give(w))
+				return;
+			if (!w->n && p[i].revents && !take(w))
+				return;
+		}
+	}
 }
 
 static int open_kubelet(const char *folder)
@@ -70,16 +120,7 @@ static void pump(const struct stream *s)
 	if (send_all(s->kubelet, s->line, strlen(s->line)) < 0 ||
 	    send_all(s->kubelet, s->early, s->n_early) < 0)
 		return;
-	for (;;) {
-		struct pollfd p[2] = {{.fd = s->client, .events = POLLIN},
-				      {.fd = s->kubelet, .events = POLLIN}};
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return;
-		if (p[1].revents && forward(s->kubelet, s->client) < 0)
-			return;
-		if (p[0].revents && forward(s->client, s->kubelet) < 0)
-			return;
-	}
+	exchange(s->client, s->kubelet);
 }
 
 static void stream_free(struct stream *s)
@@ -205,14 +246,33 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-/* The newest of the protocols that are offered and spoken here. */
-static const char *choose_protocol(const char *offered)
+/* How a stream begins: what the answer says, and what the kubelet is told. */
+struct opening {
+	const char *upgrade; /* or NULL: no way that is spoken here */
+	const char *protocol;
+	char told[64];
+	char accept[64]; /* of WebSocket */
+};
+
+struct offer {
+	const char *header, *protocol;
+	bool there;
+};
+
+static enum MHD_Result look(void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-	static const char *const spoken[] = {"v5.channel.k8s.io", "v4.channel.k8s.io"};
-	for (size_t i = 0; offered && i < sizeof(spoken) / sizeof(spoken[0]); i++)
-		if (strstr(offered, spoken[i]))
-			return spoken[i];
-	return NULL;
+	struct offer *o = arg;
+	(void)kind;
+	o->there |= value && !strcasecmp(key, o->header) && strstr(value, o->protocol);
+	return o->there ? MHD_NO : MHD_YES;
+}
+
+/* Whether a header, which may come more than once, names a protocol. */
+static bool offers(struct MHD_Connection *connection, const char *header, const char *protocol)
+{
+	struct offer o = {header, protocol, false};
+	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, look, &o);
+	return o.there;
 }
 
 static bool accept_key(const char *key, char out[64])
@@ -229,17 +289,44 @@ static bool accept_key(const char *key, char out[64])
 	return true;
 }
 
+/* The newest of the protocols that are offered and spoken here; WebSocket before SPDY. */
+static struct opening choose(struct MHD_Connection *connection, bool ports)
+{
+	static const char ws[] = "Sec-WebSocket-Protocol", spdy[] = "X-Stream-Protocol-Version";
+	static const char *const channels[] = {"v5.channel.k8s.io", "v4.channel.k8s.io"};
+	static const char *const forwards[] = {"SPDY/3.1+portforward.k8s.io"};
+	struct opening o = {0};
+	const char *upgrade = header(connection, MHD_HTTP_HEADER_UPGRADE),
+		   *key = header(connection, "Sec-WebSocket-Key");
+	bool web = upgrade && !strcasecmp(upgrade, "websocket") && key && accept_key(key, o.accept);
+	for (size_t i = 0; web && !o.protocol && i < (ports ? 1 : 2); i++)
+		if (offers(connection, ws, ports ? forwards[i] : channels[i]))
+			o.protocol = ports ? forwards[i] : channels[i];
+	if (o.protocol) {
+		o.upgrade = "websocket";
+		snprintf(o.told, sizeof(o.told), "%s", o.protocol);
+	} else if (upgrade && !strcasecmp(upgrade, "SPDY/3.1")) {
+		o.protocol = ports ? "portforward.k8s.io" : channels[1];
+		o.upgrade = offers(connection, spdy, o.protocol) ? "SPDY/3.1" : NULL;
+		snprintf(o.told, sizeof(o.told), "SPDY/3.1:%s", o.protocol);
+	}
+	return o;
+}
+
 static enum MHD_Result upgrade(struct MHD_Connection *connection, struct stream *s,
-			       const char *protocol, const char *accept)
+			       const struct opening *o)
 {
 	struct MHD_Response *r = MHD_create_response_for_upgrade(on_upgrade, s);
+	bool web = !strcmp(o->upgrade, "websocket");
 	if (!r) {
 		stream_free(s);
 		return MHD_NO;
 	}
-	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_UPGRADE, "websocket");
-	(void)MHD_add_response_header(r, "Sec-WebSocket-Accept", accept);
-	(void)MHD_add_response_header(r, "Sec-WebSocket-Protocol", protocol);
+	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_UPGRADE, o->upgrade);
+	if (web)
+		(void)MHD_add_response_header(r, "Sec-WebSocket-Accept", o->accept);
+	(void)MHD_add_response_header(
+		r, web ? "Sec-WebSocket-Protocol" : "X-Stream-Protocol-Version", o->protocol);
 	enum MHD_Result rc = MHD_queue_response(connection, MHD_HTTP_SWITCHING_PROTOCOLS, r);
 	MHD_destroy_response(r);
 	return rc;
@@ -310,48 +397,46 @@ static enum MHD_Result send_log(struct wr_http *h, struct MHD_Connection *connec
 	return rc;
 }
 
+static enum MHD_Result open_stream(struct wr_http *h, struct MHD_Connection *connection,
+				   const char *uri, bool ports)
+{
+	struct opening o = choose(connection, ports);
+	if (!o.upgrade)
+		return refuse(connection, 400, "BadRequest",
+			      ports ? "port-forward is spoken over SPDY/3.1 (portforward.k8s.io) "
+				      "here, alone or inside a WebSocket"
+				    : "exec and attach are spoken over WebSocket and SPDY/3.1 here "
+				      "(v4.channel.k8s.io, v5.channel.k8s.io)");
+	struct stream *s = calloc(1, sizeof(*s));
+	size_t n = strlen(uri) + strlen(o.told) + 3;
+	if (!s || !(s->line = malloc(n))) {
+		free(s);
+		return MHD_NO;
+	}
+	snprintf(s->line, n, "%s %s\n", o.told, uri);
+	s->h = h;
+	s->kubelet = open_kubelet(h->kubelet);
+	if (s->kubelet >= 0)
+		return upgrade(connection, s, &o);
+	stream_free(s);
+	return refuse(connection, 500, "InternalError", "what runs the pods does not answer");
+}
+
 bool wr_stream_answer(struct wr_http *h, struct MHD_Connection *connection,
 		      const struct wr_request *q, enum MHD_Result *rc)
 {
-	char key[512], accept[64];
-	const char *upgrades = header(connection, MHD_HTTP_HEADER_UPGRADE);
-	const char *websocket = header(connection, "Sec-WebSocket-Key");
-	const char *protocol = choose_protocol(header(connection, "Sec-WebSocket-Protocol"));
+	char key[512];
 	if (!h->kubelet || q->unknown)
 		return false;
 	if (pod_of(q->uri, "log", key)) {
 		*rc = send_log(h, connection, q, key);
 		return true;
 	}
-	if (!pod_of(q->uri, "exec", key))
+	bool ports = pod_of(q->uri, "portforward", key);
+	if (!ports && !pod_of(q->uri, "exec", key) && !pod_of(q->uri, "attach", key))
 		return false;
-	if (!wr_store_get(&h->server->store, WR_AS_PODS, key)) {
-		*rc = no_pod(connection, key);
-		return true;
-	}
-	if (!upgrades || strcasecmp(upgrades, "websocket") != 0 || !websocket || !protocol ||
-	    !accept_key(websocket, accept)) {
-		*rc = refuse(connection, 400, "BadRequest",
-			     "exec is spoken over WebSocket here (v5.channel.k8s.io), which "
-			     "kubectl 1.31 and later do");
-		return true;
-	}
-	struct stream *s = calloc(1, sizeof(*s));
-	size_t n = strlen(q->uri) + strlen(protocol) + 3;
-	if (!s || !(s->line = malloc(n))) {
-		free(s);
-		*rc = MHD_NO;
-		return true;
-	}
-	snprintf(s->line, n, "%s %s\n", protocol, q->uri);
-	s->h = h;
-	s->kubelet = open_kubelet(h->kubelet);
-	if (s->kubelet < 0) {
-		stream_free(s);
-		*rc = refuse(connection, 500, "InternalError",
-			     "what runs the pods does not answer");
-		return true;
-	}
-	*rc = upgrade(connection, s, protocol, accept);
+	*rc = wr_store_get(&h->server->store, WR_AS_PODS, key)
+		      ? open_stream(h, connection, q->uri, ports)
+		      : no_pod(connection, key);
 	return true;
 }

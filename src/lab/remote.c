@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Remote: kubectl exec. The API server passes a WebSocket on, its opening done;
- * messages are channels (k8s.io/apimachinery, remotecommand): their first byte
- * says standard input (0), output (1), error output (2), how it ended (3), the
- * size of the terminal (4), or, since v5, that a channel is closed (255).
- * The program runs by 'weir lab exec', as in any lab.
+ * Remote: a session in a pod, which somebody asked the API server for: it has
+ * done the opening and passes the connection on. Each has a process of its own.
+ * Programs run by 'weir lab exec', as in any lab.
  */
+#include "lab/remote.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,28 +22,22 @@
 #include "base/buf.h"
 #include "input/input.h"
 #include "lab/kubelet.h"
+#include "lab/client.h"
 #include "lab/run.h"
 
 #define LINE_MAX_BYTES 65536
-#define MESSAGE_MAX ((size_t)4 << 20)
 #define PENDING_MAX 65536 /* of standard input that the program has not taken */
 #define CHUNK 16384
 #define ARGUMENTS 1024
-#define GOODBYE_MS 2000
-
-enum { STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 255 };
-enum { CONTINUATION = 0, TEXT = 1, BINARY = 2, GOODBYE = 8, PING = 9, PONG = 10 };
+#define STREAMS_MS 30000 /* for the client to open its streams */
 
 struct session {
-	const char *lab;
-	int ws; /* the client */
-	struct wr_arena *arena;
+	const struct wr_remote *r;
+	struct wr_client client;
 	const char *argv[ARGUMENTS];
 	char target[520]; /* "NS/POD" */
+	unsigned wanted;  /* channels that the client said it would open */
 	bool tty, wants_stdin;
-	struct wr_buf in; /* bytes of frames */
-	int channel;      /* of the message that is going on; -1: none */
-	bool closed;      /* the client has said goodbye, or gone */
 	pid_t pid;
 	int to, from, errors;  /* the program's ends; -1: closed */
 	struct wr_buf pending; /* for standard input */
@@ -96,7 +90,8 @@ static const char *unescape(struct wr_arena *a, const char *s, size_t n)
 static int read_query(struct session *s, const char *query)
 {
 	size_t n = 0, end;
-	const char *const self[] = {"weir", "lab", "exec", "--name", s->lab, s->target, "--"};
+	const char *const self[] = {"weir", "lab", "exec", "--name", s->r->lab, s->target, "--"};
+	bool out = false, err = false;
 	for (; n < sizeof(self) / sizeof(self[0]); n++)
 		s->argv[n] = self[n];
 	for (const char *p = query; *p; p += end + (p[end] == '&')) {
@@ -104,65 +99,43 @@ static int read_query(struct session *s, const char *query)
 		if (!strncmp(p, "command=", 8)) {
 			if (n == ARGUMENTS - 1)
 				return -E2BIG;
-			s->argv[n] = unescape(s->arena, p + 8, end - 8);
+			s->argv[n] = unescape(s->r->arena, p + 8, end - 8);
 			if (!s->argv[n++])
 				return -ENOMEM;
 		}
 		s->tty |= end == 8 && !strncmp(p, "tty=true", end);
 		s->wants_stdin |= end == 10 && !strncmp(p, "stdin=true", end);
+		out |= end == 11 && !strncmp(p, "stdout=true", end);
+		err |= end == 11 && !strncmp(p, "stderr=true", end);
 	}
 	s->argv[n] = NULL;
+	s->wanted = 1U << WR_CH_ERROR | (s->wants_stdin ? 1U << WR_CH_STDIN : 0) |
+		    (out ? 1U << WR_CH_STDOUT : 0) | (err && !s->tty ? 1U << WR_CH_STDERR : 0) |
+		    (s->tty ? 1U << WR_CH_RESIZE : 0);
 	return n > sizeof(self) / sizeof(self[0]) ? 0 : -EINVAL;
 }
 
 /* The first line: the protocol, a blank, the path with its query. */
-static int read_line(struct session *s)
+static int read_line(struct wr_remote *r)
 {
-	char *line = wr_arena_array(s->arena, LINE_MAX_BYTES, 1), ns[254], pod[254];
+	char *line = wr_arena_array(r->arena, LINE_MAX_BYTES, 1);
 	size_t n = 0;
-	while (line && n < LINE_MAX_BYTES - 1 && read(s->ws, line + n, 1) == 1 && line[n] != '\n')
+	while (line && n < LINE_MAX_BYTES - 1 && read(r->fd, line + n, 1) == 1 && line[n] != '\n')
 		n++;
 	if (!line || n == LINE_MAX_BYTES - 1)
 		return -EINVAL;
 	line[n] = '\0';
-	const char *path = strchr(line, ' '), *query = path ? strchr(path, '?') : NULL;
-	if (!query || sscanf(path, " /api/v1/namespaces/%253[^/]/pods/%253[^/]/", ns, pod) != 2)
+	char *path = strchr(line, ' '), *query = path ? strchr(path, '?') : NULL;
+	if (!path || sscanf(path, " /api/v1/namespaces/%253[^/]/pods/%253[^/]/%15[a-z]", r->ns,
+			    r->pod, r->what) != 3)
 		return -EINVAL;
-	snprintf(s->target, sizeof(s->target), "%s/%s", ns, pod);
-	return read_query(s, query + 1);
-}
-
-/* ---- frames ---- */
-
-static int send_all(int fd, const void *data, size_t n)
-{
-	for (size_t done = 0; done < n;) {
-		ssize_t k = send(fd, (const char *)data + done, n - done, MSG_NOSIGNAL);
-		if (k < 0 && errno != EINTR)
-			return -errno;
-		done += k > 0 ? (size_t)k : 0;
-	}
+	*path = '\0';
+	r->protocol = line;
+	r->query = query ? query + 1 : "";
 	return 0;
 }
 
-/* channel -1: the payload is all there is. */
-static int send_frame(struct session *s, int opcode, int channel, const void *data, size_t n)
-{
-	unsigned char head[12];
-	size_t size = n + (channel >= 0), h = 2;
-	head[0] = (unsigned char)(0x80 | opcode);
-	if (size < 126) {
-		head[1] = (unsigned char)size;
-	} else {
-		head[1] = size < 65536 ? 126 : 127;
-		for (int shift = size < 65536 ? 8 : 56; shift >= 0; shift -= 8)
-			head[h++] = (unsigned char)((uint64_t)size >> shift);
-	}
-	if (channel >= 0)
-		head[h++] = (unsigned char)channel;
-	int rc = send_all(s->ws, head, h);
-	return rc ? rc : send_all(s->ws, data, n);
-}
+/* ---- what the client says ---- */
 
 static void resize(const struct session *s, const char *text, size_t n)
 {
@@ -179,71 +152,20 @@ static void resize(const struct session *s, const char *text, size_t n)
 	wr_arena_free(a);
 }
 
-/* A message, or a part of it. */
-static void take(struct session *s, int opcode, const char *data, size_t n)
+static void on_bytes(void *arg, enum wr_channel channel, const char *data, size_t n)
 {
-	if (opcode == GOODBYE)
-		s->closed = true;
-	if (opcode == PING)
-		s->closed |= send_frame(s, PONG, -1, data, n) < 0;
-	if (opcode > BINARY)
-		return;
-	if (opcode != CONTINUATION) {
-		s->channel = n ? (unsigned char)data[0] : -1;
-		data += n > 0;
-		n -= n > 0;
-	}
-	if (s->channel == STDIN && !s->no_more)
+	struct session *s = arg;
+	if (channel == WR_CH_STDIN && !s->no_more)
 		wr_buf_bytes(&s->pending, data, n);
-	else if (s->channel == RESIZE)
+	else if (channel == WR_CH_RESIZE)
 		resize(s, data, n);
-	else if (s->channel == CLOSE && n == 1 && data[0] == STDIN)
-		s->no_more = true;
+	s->client.closed |= s->pending.failed;
 }
 
-/* The first whole frame of what has come: its size, 0 when it is not whole, -1: nobody speaks so. */
-static ssize_t take_frame(struct session *s)
+static void on_ended(void *arg, enum wr_channel channel)
 {
-	unsigned char *p = (unsigned char *)s->in.data;
-	size_t have = s->in.n, at = 2;
-	if (have < 2)
-		return 0;
-	uint64_t size = p[1] & 127;
-	size_t wide = size == 126 ? 2 : size == 127 ? 8 : 0;
-	if (!(p[1] & 128)) /* clients mask */
-		return -1;
-	if (have < at + wide + 4)
-		return 0;
-	if (wide)
-		size = 0;
-	for (size_t i = 0; i < wide; i++)
-		size = size << 8 | p[at++];
-	const unsigned char *mask = p + at;
-	at += 4;
-	if (size > MESSAGE_MAX)
-		return -1;
-	if (have - at < size)
-		return 0;
-	for (size_t i = 0; i < size; i++)
-		p[at + i] ^= mask[i & 3];
-	take(s, p[0] & 15, (char *)p + at, (size_t)size);
-	return (ssize_t)(at + size);
-}
-
-static void read_client(struct session *s)
-{
-	char data[CHUNK];
-	ssize_t n = recv(s->ws, data, sizeof(data), 0), size;
-	if (n <= 0) {
-		s->closed |= !n || errno != EINTR;
-		return;
-	}
-	wr_buf_bytes(&s->in, data, (size_t)n);
-	while ((size = take_frame(s)) > 0) {
-		s->in.n -= (size_t)size;
-		memmove(s->in.data, s->in.data + size, s->in.n);
-	}
-	s->closed |= size < 0 || s->in.failed || s->pending.failed;
+	struct session *s = arg;
+	s->no_more |= channel == WR_CH_STDIN;
 }
 
 /* ---- the program ---- */
@@ -303,12 +225,12 @@ static int start(struct session *s)
 	return fcntl(s->to, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-static void read_program(struct session *s, int *fd, int channel)
+static void read_program(struct session *s, int *fd, enum wr_channel channel)
 {
 	char data[CHUNK];
 	ssize_t n = read(*fd, data, sizeof(data));
 	if (n > 0) {
-		s->closed |= send_frame(s, BINARY, channel, data, (size_t)n) < 0;
+		wr_client_send(&s->client, channel, data, (size_t)n);
 	} else if (!n || errno != EINTR) { /* of a terminal: EIO */
 		close(*fd);
 		*fd = -1;
@@ -336,11 +258,11 @@ static void write_program(struct session *s)
 /* Until the program's output has ended, or the client has gone. */
 static void carry(struct session *s)
 {
-	s->no_more = !s->wants_stdin && !s->tty;
-	while (!s->closed && (s->from >= 0 || s->errors >= 0)) {
+	s->no_more |= !s->wants_stdin && !s->tty;
+	while (!s->client.closed && (s->from >= 0 || s->errors >= 0)) {
 		bool full = s->pending.n > PENDING_MAX, write_on = s->pending.n || s->no_more;
 		struct pollfd p[4] = {
-			{.fd = s->ws, .events = full ? 0 : POLLIN},
+			{.fd = s->client.fd, .events = full ? 0 : POLLIN},
 			{.fd = s->from, .events = POLLIN},
 			{.fd = s->errors, .events = POLLIN},
 			{.fd = write_on ? s->to : -1, .events = POLLOUT},
@@ -348,13 +270,13 @@ static void carry(struct session *s)
 		if (poll(p, 4, -1) < 0 && errno != EINTR)
 			return;
 		if (p[1].revents)
-			read_program(s, &s->from, STDOUT);
+			read_program(s, &s->from, WR_CH_STDOUT);
 		if (p[2].revents)
-			read_program(s, &s->errors, STDERR);
+			read_program(s, &s->errors, WR_CH_STDERR);
 		if (p[3].revents)
 			write_program(s);
 		if (p[0].revents)
-			read_client(s);
+			wr_client_read(&s->client);
 	}
 }
 
@@ -375,17 +297,19 @@ static void tell_result(struct session *s, int status)
 			      "[{\"reason\":\"ExitCode\",\"message\":\"%d\"}]}}",
 			      code);
 	if (!b.failed)
-		(void)send_frame(s, BINARY, ERROR, b.data, b.n);
+		wr_client_send(&s->client, WR_CH_ERROR, b.data, b.n);
 }
 
-static void say_goodbye(struct session *s)
+/* Streams come one by one; a program that began before could say things to nobody. */
+static int await_streams(struct session *s)
 {
-	static const unsigned char normal[] = {0x03, 0xe8}; /* 1000 */
-	struct pollfd p = {.fd = s->ws, .events = POLLIN};
-	(void)send_frame(s, GOODBYE, -1, normal, sizeof(normal));
-	s->pending.n = 0;
-	while (!s->closed && poll(&p, 1, GOODBYE_MS) > 0)
-		read_client(s);
+	struct pollfd p = {.fd = s->client.fd, .events = POLLIN};
+	while ((s->client.open & s->wanted) != s->wanted) {
+		if (s->client.closed || poll(&p, 1, STREAMS_MS) <= 0)
+			return -ETIMEDOUT;
+		wr_client_read(&s->client);
+	}
+	return 0;
 }
 
 static void run(struct session *s)
@@ -393,16 +317,18 @@ static void run(struct session *s)
 	static const char sorry[] = "{\"metadata\":{},\"status\":\"Failure\",\"reason\":"
 				    "\"InternalError\",\"message\":\"cannot start it\"}";
 	int status = 0;
-	int rc = read_line(s);
+	int rc = read_query(s, s->r->query);
+	if (await_streams(s) < 0)
+		return;
 	if (!rc)
 		rc = start(s);
 	if (rc) {
-		(void)send_frame(s, BINARY, ERROR, sorry, sizeof(sorry) - 1);
-		say_goodbye(s);
+		wr_client_send(&s->client, WR_CH_ERROR, sorry, sizeof(sorry) - 1);
+		wr_client_goodbye(&s->client);
 		return;
 	}
 	carry(s);
-	if (s->closed) {
+	if (s->client.closed) {
 		/* whoever asked is gone: the program hears of it as from a terminal */
 		kill(-s->pid, SIGHUP);
 		kill(-s->pid, SIGKILL);
@@ -412,19 +338,32 @@ static void run(struct session *s)
 	while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	tell_result(s, status);
-	say_goodbye(s);
+	wr_client_goodbye(&s->client);
+}
+
+static void run_program(const struct wr_remote *r)
+{
+	struct session s = {.r = r, .to = -1, .from = -1, .errors = -1};
+	snprintf(s.target, sizeof(s.target), "%s/%s", r->ns, r->pod);
+	if (wr_client_open(&s.client, r->fd, r->protocol, NULL, &s) == 0) {
+		s.client.bytes = on_bytes;
+		s.client.ended = on_ended;
+		run(&s);
+	}
+	wr_client_close(&s.client);
+	wr_buf_free(&s.pending);
 }
 
 void wr_remote_serve(const char *lab, int fd)
 {
-	struct session s = {
-		.lab = lab, .ws = fd, .channel = -1, .to = -1, .from = -1, .errors = -1};
+	struct wr_remote r = {.lab = lab, .fd = fd, .arena = wr_arena_new()};
 	signal(SIGPIPE, SIG_IGN);
-	s.arena = wr_arena_new();
-	if (s.arena)
-		run(&s);
-	wr_arena_free(s.arena);
-	wr_buf_free(&s.in);
-	wr_buf_free(&s.pending);
+	if (r.arena && read_line(&r) == 0) {
+		if (!strcmp(r.what, "portforward"))
+			wr_forward_serve(&r);
+		else
+			run_program(&r);
+	}
+	wr_arena_free(r.arena);
 	close(fd);
 }
