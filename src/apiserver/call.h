@@ -16,6 +16,7 @@
 struct wr_server {
 	struct wr_store store;
 	char host[64]; /* "127.0.0.1:6443", for clients that ask */
+	const char *kubelet; /* folder of what runs the pods, or NULL: nothing does */
 	bool graceful; /* pods on a node wait for their node's agent when they are deleted */
 };
 
@@ -31,6 +32,7 @@ struct wr_request {
 };
 
 struct wr_watch;
+struct wr_log;
 
 struct wr_reply {
 	unsigned code;
@@ -38,6 +40,7 @@ struct wr_reply {
 	struct wr_buf text;
 	struct wr_buf warnings; /* each with a NUL at its end */
 	struct wr_watch *watch; /* a stream follows; to be freed with wr_watch_free() */
+	struct wr_log *log;     /* another, after the text; with wr_log_free() */
 };
 
 struct wr_call {

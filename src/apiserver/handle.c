@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "apiserver/catalog.h"
+#include "apiserver/logs.h"
 #include "apiserver/verbs.h"
 
 /* ---- the path and the query ---- */
@@ -119,6 +120,10 @@ static int not_allowed(struct wr_call *c)
 
 static void on_object(struct wr_call *c, const char *method)
 {
+	if (c->kind == WR_AS_PODS && !strcmp(c->sub, "log") && !strcmp(method, "GET")) {
+		wr_verb_log(c);
+		return;
+	}
 	if (*c->sub && !wr_subresource_known(c)) {
 		not_found(c);
 		return;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "apiserver/logs.h"
 #include "apiserver/stream.h"
 #include "apiserver/watch.h"
 
@@ -24,6 +25,7 @@
 #define STIR_ROUNDS 20
 #define STIR_AT_ONCE 4 /* the first ones without a pause */
 #define STIR_MS 5
+#define LOG_MS 250     /* a log that is followed is looked at this often */
 #define END_ROUNDS 200 /* of STIR_MS, for streams to end */
 
 struct wr_exchange {
@@ -33,8 +35,9 @@ struct wr_exchange {
 	struct wr_buf body;
 	bool begun, unknown, too_large, delayed, asleep, gone, cut;
 	int64_t due_ms; /* when to wake although nothing happens */
-	/* of a watch */
+	/* of a watch, or a log that is followed */
 	struct wr_watch *watch;
+	struct wr_log *log;
 	struct wr_buf out;
 	size_t sent;
 	int64_t cut_at;                 /* seconds; 0: never */
@@ -145,6 +148,14 @@ static enum MHD_Result send_reply(struct wr_exchange *x, struct wr_reply *r)
 	return send_response(x, response, r);
 }
 
+static ssize_t take_out(struct wr_exchange *x, char *buf, size_t max)
+{
+	size_t n = x->out.n - x->sent < max ? x->out.n - x->sent : max;
+	memcpy(buf, x->out.data + x->sent, n);
+	x->sent += n;
+	return (ssize_t)n;
+}
+
 /* The stream of a watch: what is buffered, what has come, or sleep. */
 static ssize_t read_watch(void *arg, uint64_t pos, char *buf, size_t max)
 {
@@ -168,10 +179,28 @@ static ssize_t read_watch(void *arg, uint64_t pos, char *buf, size_t max)
 		fall_asleep(x, due * 1000);
 		return 0;
 	}
-	size_t n = x->out.n - x->sent < max ? x->out.n - x->sent : max;
-	memcpy(buf, x->out.data + x->sent, n);
-	x->sent += n;
-	return (ssize_t)n;
+	return take_out(x, buf, max);
+}
+
+static ssize_t read_log(void *arg, uint64_t pos, char *buf, size_t max)
+{
+	struct wr_exchange *x = arg;
+	(void)pos;
+	if (x->gone)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if (x->sent == x->out.n) {
+		x->out.n = x->sent = 0;
+		bool more = wr_log_more(x->log, &x->out);
+		if (x->out.failed)
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		if (!more && !x->out.n)
+			return MHD_CONTENT_READER_END_OF_STREAM;
+	}
+	if (x->sent == x->out.n) {
+		fall_asleep(x, now_ms() + LOG_MS);
+		return 0;
+	}
+	return take_out(x, buf, max);
 }
 
 static enum MHD_Result send_watch(struct wr_exchange *x, struct wr_reply *r)
@@ -181,6 +210,16 @@ static enum MHD_Result send_watch(struct wr_exchange *x, struct wr_reply *r)
 	x->cut_at = seconds ? now_ms() / 1000 + seconds : 0;
 	return send_response(
 		x, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 65536, read_watch, x, NULL),
+		r);
+}
+
+static enum MHD_Result send_log(struct wr_exchange *x, struct wr_reply *r)
+{
+	x->log = r->log;
+	x->out = r->text;
+	r->text = (struct wr_buf){0};
+	return send_response(
+		x, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 65536, read_log, x, NULL),
 		r);
 }
 
@@ -236,7 +275,7 @@ static enum MHD_Result answer(struct wr_exchange *x, const char *method)
 	if (wr_stream_answer(x->h, x->connection, &q, &rc))
 		return rc;
 	wr_handle(x->h->server, &q, &r);
-	rc = r.watch ? send_watch(x, &r) : send_reply(x, &r);
+	rc = r.watch ? send_watch(x, &r) : r.log ? send_log(x, &r) : send_reply(x, &r);
 	wr_reply_free(&r);
 	return rc;
 }
@@ -300,6 +339,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
 			x->next->at = x->at;
 	}
 	wr_watch_free(x->watch);
+	wr_log_free(x->log);
 	wr_buf_free(&x->body);
 	wr_buf_free(&x->out);
 	free(x->uri);

@@ -67,7 +67,7 @@ static int open_all(struct wr_apiserver *s, const struct wr_apiserver_opts *opts
 	s->server.graceful = opts->graceful;
 	s->http.server = &s->server;
 	s->http.credentials = &s->credentials;
-	s->http.kubelet = opts->kubelet;
+	s->http.kubelet = s->server.kubelet = opts->kubelet;
 	s->http.misbehave = opts->misbehave;
 	rc = wr_http_open(&s->http, address, &port, diags);
 	if (rc)

@@ -352,51 +352,6 @@ static enum MHD_Result no_pod(struct MHD_Connection *connection, const char *key
 	return refuse(connection, 404, "NotFound", message);
 }
 
-/* ---- logs ---- */
-
-/* The last lines of a text, or all of it. */
-static const char *tail(const char *text, size_t n, const char *uri)
-{
-	const char *wanted = strstr(uri, "tailLines=");
-	unsigned long lines = wanted ? strtoul(wanted + 10, NULL, 10) : ULONG_MAX;
-	const char *p = text + n;
-	if (!wanted)
-		return text;
-	p -= lines && n && p[-1] == '\n';
-	for (; lines && p > text; p--)
-		if (p[-1] == '\n' && !--lines)
-			break;
-	return p;
-}
-
-/* What the pod's server has said so far; there is no following it. */
-static enum MHD_Result send_log(struct wr_http *h, struct MHD_Connection *connection,
-				const struct wr_request *q, const char *key)
-{
-	static char text[512 * 1024];
-	char path[4096];
-	const char *slash = strchr(key, '/');
-	snprintf(path, sizeof(path), "%s/logs/%.*s_%s", h->kubelet, (int)(slash - key), key,
-		 slash + 1);
-	if (!wr_store_get(&h->server->store, WR_AS_PODS, key))
-		return no_pod(connection, key);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
-	if (fd >= 0)
-		close(fd);
-	size_t size = n > 0 ? (size_t)n : 0;
-	text[size] = '\0';
-	const char *from = tail(text, size, q->uri);
-	struct MHD_Response *r = MHD_create_response_from_buffer(
-		size - (size_t)(from - text), (void *)(uintptr_t)from, MHD_RESPMEM_MUST_COPY);
-	if (!r)
-		return MHD_NO;
-	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
-	enum MHD_Result rc = MHD_queue_response(connection, 200, r);
-	MHD_destroy_response(r);
-	return rc;
-}
-
 static enum MHD_Result open_stream(struct wr_http *h, struct MHD_Connection *connection,
 				   const char *uri, bool ports)
 {
@@ -428,10 +383,6 @@ bool wr_stream_answer(struct wr_http *h, struct MHD_Connection *connection,
 	char key[512];
 	if (!h->kubelet || q->unknown)
 		return false;
-	if (pod_of(q->uri, "log", key)) {
-		*rc = send_log(h, connection, q, key);
-		return true;
-	}
 	bool ports = pod_of(q->uri, "portforward", key);
 	if (!ports && !pod_of(q->uri, "exec", key) && !pod_of(q->uri, "attach", key))
 		return false;

@@ -8,7 +8,7 @@
  */
 #include "apiserver/http.h"
 
-/* Whether a request is for exec or logs (and answered, *rc); the caller is known. */
+/* Whether a request is for such a stream (and answered, *rc); the caller is known. */
 bool wr_stream_answer(struct wr_http *h, struct MHD_Connection *connection,
 		      const struct wr_request *q, enum MHD_Result *rc);
 

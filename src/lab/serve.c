@@ -65,6 +65,19 @@ static size_t reply(const struct server *s, const struct sockaddr_storage *from,
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
+/* "2026-01-02T03:04:05.000000006Z": what the log's readers expect before every line. */
+static const char *stamp(char when[40])
+{
+	struct timespec t;
+	struct tm tm;
+	char seconds[24];
+	clock_gettime(CLOCK_REALTIME, &t);
+	gmtime_r(&t.tv_sec, &tm);
+	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(when, 40, "%s.%09ldZ", seconds, t.tv_nsec);
+	return when;
+}
+
 /* The port that somebody came to. */
 static void note(const struct server *s, const char *what, int fd,
 		 const struct sockaddr_storage *from)
@@ -72,6 +85,7 @@ static void note(const struct server *s, const char *what, int fd,
 	struct sockaddr_storage at = {0};
 	socklen_t size = sizeof(at);
 	char text[WR_IP_TEXT];
+	char when[40];
 	struct wr_ip ip = ip_of(from);
 	if (!s->logs || getsockname(fd, (struct sockaddr *)&at, &size) < 0)
 		return;
@@ -79,7 +93,8 @@ static void note(const struct server *s, const char *what, int fd,
 	in_port_t port = ((const struct sockaddr_in *)&at)->sin_port;
 	if (lseek(STDERR_FILENO, 0, SEEK_END) > LOG_MAX && ftruncate(STDERR_FILENO, 0) < 0)
 		return;
-	dprintf(STDERR_FILENO, "%s %u from %s\n", what, ntohs(port), wr_ip_format(&ip, text));
+	dprintf(STDERR_FILENO, "%s %s %u from %s\n", stamp(when), what, ntohs(port),
+		wr_ip_format(&ip, text));
 }
 
 static int watch(struct server *s, struct end *e)
