@@ -30,7 +30,7 @@ static int64_t now_ms(void)
 
 /* ---- statuses of pods ---- */
 
-static void put_time(struct wr_buf *t)
+void wr_kubelet_time(struct wr_buf *t)
 {
 	char text[32];
 	time_t now = time(NULL);
@@ -50,7 +50,7 @@ static void put_conditions(struct wr_buf *t)
 			      "%s{\"type\":\"%s\",\"status\":\"True\",\"lastProbeTime\":null,"
 			      "\"lastTransitionTime\":",
 			      i ? "," : "", types[i]);
-		put_time(t);
+		wr_kubelet_time(t);
 		wr_buf_text(t, "}");
 	}
 	wr_buf_text(t, "]");
@@ -72,7 +72,7 @@ static void put_containers(struct wr_buf *t, const struct wr_value *pod)
 			      "\"ready\":true,\"started\":true,\"restartCount\":0,"
 			      "\"lastState\":{},\"state\":{\"running\":{\"startedAt\":",
 			      wr_meta_text(pod, "uid"), name ? name : "");
-		put_time(t);
+		wr_kubelet_time(t);
 		wr_buf_text(t, "}}}");
 	}
 	wr_buf_text(t, "]");
@@ -118,7 +118,9 @@ static int pod_status(struct wr_kubelet *k, const struct wr_value *pod,
 	struct wr_ip h4 = wr_lab_node_ip(p->node, WR_IPV4), h6 = wr_lab_node_ip(p->node, WR_IPV6);
 	wr_ip_format(p->host_network ? &h4 : &p->ip4, ip4);
 	wr_ip_format(p->host_network ? &h6 : &p->ip6, ip6);
-	if (is_running(pod, ip4))
+	const char *phase = wr_tree_text(pod, "status.phase");
+	bool ended = phase && (!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"));
+	if (ended || is_running(pod, ip4))
 		return 200;
 	WR_CLEANUP(buf)
 	struct wr_buf t = {0};
@@ -131,7 +133,7 @@ static int pod_status(struct wr_kubelet *k, const struct wr_value *pod,
 	put_addresses(&t, "podIP", "podIPs", ip4, ip6);
 	put_addresses(&t, "hostIP", "hostIPs", wr_ip_format(&h4, host4), wr_ip_format(&h6, host6));
 	wr_buf_text(&t, ",\"startTime\":");
-	put_time(&t);
+	wr_kubelet_time(&t);
 	wr_buf_text(&t, "}}");
 	return wr_kubelet_patch(k,
 				wr_kubelet_path(k, WR_KIND_POD, wr_meta_text(pod, "namespace"),
@@ -165,7 +167,7 @@ static int node_status(struct wr_kubelet *k, const struct wr_value *node)
 		return 0;
 	wr_buf_text(&t, "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
 			"\"reason\":\"KubeletReady\",\"lastTransitionTime\":");
-	put_time(&t);
+	wr_kubelet_time(&t);
 	wr_buf_text(&t,
 		    "}],\"nodeInfo\":{\"kubeletVersion\":\"weir\",\"operatingSystem\":\"linux\","
 		    "\"osImage\":\"network namespace\",\"containerRuntimeVersion\":\"weir\"}}}");
@@ -347,7 +349,7 @@ static void take_session(struct wr_kubelet *k, int listener)
 	pid_t pid = fd >= 0 ? fork() : -1;
 	if (!pid) {
 		close(listener);
-		wr_remote_serve(k->name, fd);
+		wr_remote_serve(k, fd);
 		_exit(0);
 	}
 	if (fd >= 0)

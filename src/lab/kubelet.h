@@ -56,6 +56,16 @@ const char *wr_kubelet_path(struct wr_kubelet *k, enum wr_kind kind, const char 
 /* Parts of metadata; never NULL ("" where missing). */
 const char *wr_meta_text(const struct wr_value *o, const char *key);
 
+/* ---- kubelet.c ---- */
+
+/* Appends the time, as JSON. */
+void wr_kubelet_time(struct wr_buf *t);
+
+/* ---- ended.c ---- */
+
+/* Writes down that a pod's containers have ended, with a code. The status, or a negative errno. */
+int wr_kubelet_pod_ended(struct wr_kubelet *k, const struct wr_value *pod, int code);
+
 /* ---- control.c ---- */
 
 /* What the controllers do: pods of workloads, and what lost its owner. */
@@ -73,4 +83,4 @@ int wr_kubelet_follow(struct wr_kubelet *k, struct wr_diags *diags, struct wr_la
 /* The socket on which the API server asks for sessions in pods; listens. fd or a negative errno. */
 int wr_remote_listen(const char *path);
 /* One session, to its end, in a process of its own. */
-void wr_remote_serve(const char *lab, int fd);
+void wr_remote_serve(struct wr_kubelet *k, int fd);

@@ -38,7 +38,9 @@ struct session {
 	char target[520]; /* "NS/POD" */
 	unsigned wanted;  /* channels that the client said it would open */
 	bool tty, wants_stdin;
+	struct winsize size; /* of the terminal; rows 0: not said yet */
 	pid_t pid;
+	int code;              /* with which it ended; -1: it did not */
 	int to, from, errors;  /* the program's ends; -1: closed */
 	struct wr_buf pending; /* for standard input */
 	bool no_more;          /* standard input ends after that */
@@ -94,9 +96,11 @@ static int read_query(struct session *s, const char *query)
 	bool out = false, err = false;
 	for (; n < sizeof(self) / sizeof(self[0]); n++)
 		s->argv[n] = self[n];
+	for (size_t i = 0; s->r->argv && s->r->argv[i] && n < ARGUMENTS - 1; i++)
+		s->argv[n++] = s->r->argv[i];
 	for (const char *p = query; *p; p += end + (p[end] == '&')) {
 		end = strcspn(p, "&");
-		if (!strncmp(p, "command=", 8)) {
+		if (!s->r->argv && !strncmp(p, "command=", 8)) {
 			if (n == ARGUMENTS - 1)
 				return -E2BIG;
 			s->argv[n] = unescape(s->r->arena, p + 8, end - 8);
@@ -137,18 +141,16 @@ static int read_line(struct wr_remote *r)
 
 /* ---- what the client says ---- */
 
-static void resize(const struct session *s, const char *text, size_t n)
+static void resize(struct session *s, const char *text, size_t n)
 {
 	struct wr_value *v = NULL;
 	struct wr_arena *a = wr_arena_new();
-	if (a && s->tty && s->to >= 0 &&
-	    wr_json_parse(a, text, n, (struct wr_mark){0}, &v, NULL) == 0) {
-		struct winsize size = {
-			.ws_row = (unsigned short)wr_tree_number(v, "Height", 24),
-			.ws_col = (unsigned short)wr_tree_number(v, "Width", 80),
-		};
-		(void)ioctl(s->to, TIOCSWINSZ, &size);
+	if (a && wr_json_parse(a, text, n, (struct wr_mark){0}, &v, NULL) == 0) {
+		s->size.ws_row = (unsigned short)wr_tree_number(v, "Height", 24);
+		s->size.ws_col = (unsigned short)wr_tree_number(v, "Width", 80);
 	}
+	if (s->tty && s->to >= 0 && s->size.ws_row)
+		(void)ioctl(s->to, TIOCSWINSZ, &s->size);
 	wr_arena_free(a);
 }
 
@@ -192,7 +194,7 @@ __attribute__((noreturn)) static void child(const struct session *s, int in, int
 static int start_on_terminal(struct session *s)
 {
 	int master, slave;
-	if (openpty(&master, &slave, NULL, NULL, NULL) < 0)
+	if (openpty(&master, &slave, NULL, NULL, s->size.ws_row ? &s->size : NULL) < 0)
 		return -errno;
 	s->pid = fork();
 	if (!s->pid)
@@ -287,7 +289,8 @@ static void tell_result(struct session *s, int status)
 	WR_CLEANUP(buf)
 	struct wr_buf b = {0};
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	if (!code)
+	/* who attached saw the pod end, and asks the pod how */
+	if (!code || s->r->argv)
 		wr_buf_text(&b, "{\"metadata\":{},\"status\":\"Success\"}");
 	else
 		wr_buf_printf(&b,
@@ -339,11 +342,12 @@ static void run(struct session *s)
 		;
 	tell_result(s, status);
 	wr_client_goodbye(&s->client);
+	s->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void run_program(const struct wr_remote *r)
+int wr_remote_program(const struct wr_remote *r)
 {
-	struct session s = {.r = r, .to = -1, .from = -1, .errors = -1};
+	struct session s = {.r = r, .to = -1, .from = -1, .errors = -1, .code = -1};
 	snprintf(s.target, sizeof(s.target), "%s/%s", r->ns, r->pod);
 	if (wr_client_open(&s.client, r->fd, r->protocol, NULL, &s) == 0) {
 		s.client.bytes = on_bytes;
@@ -352,17 +356,20 @@ static void run_program(const struct wr_remote *r)
 	}
 	wr_client_close(&s.client);
 	wr_buf_free(&s.pending);
+	return s.code;
 }
 
-void wr_remote_serve(const char *lab, int fd)
+void wr_remote_serve(struct wr_kubelet *k, int fd)
 {
-	struct wr_remote r = {.lab = lab, .fd = fd, .arena = wr_arena_new()};
+	struct wr_remote r = {.lab = k->name, .fd = fd, .arena = wr_arena_new()};
 	signal(SIGPIPE, SIG_IGN);
 	if (r.arena && read_line(&r) == 0) {
 		if (!strcmp(r.what, "portforward"))
 			wr_forward_serve(&r);
+		else if (!strcmp(r.what, "attach"))
+			wr_attach_serve(k, &r);
 		else
-			run_program(&r);
+			(void)wr_remote_program(&r);
 	}
 	wr_arena_free(r.arena);
 	close(fd);

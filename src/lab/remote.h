@@ -2,7 +2,7 @@
 #pragma once
 /* What the kinds of sessions in pods share. */
 #include "base/arena.h"
-#include "lab/api.h"
+#include "lab/kubelet.h"
 
 struct wr_remote {
 	const char *lab;
@@ -11,7 +11,18 @@ struct wr_remote {
 	char ns[254], pod[254];
 	char what[16]; /* "exec", "attach", "portforward" */
 	const char *protocol, *query;
+	const char *const *argv; /* the program; NULL: the query's */
 };
+
+/* ---- remote.c ---- */
+
+/* Runs a program for the client. How it ended; -1: it did not, or was not begun. */
+int wr_remote_program(const struct wr_remote *r);
+
+/* ---- attach.c ---- */
+
+/* What the pod says from now on; or the pod's own program, where its input is open. */
+void wr_attach_serve(struct wr_kubelet *k, struct wr_remote *r);
 
 /* ---- forward.c ---- */
 
