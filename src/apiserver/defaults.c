@@ -138,6 +138,34 @@ static void pod(struct wr_call *c, struct wr_value *o)
 	want_string(c, status, "qosClass", "BestEffort");
 }
 
+/* How pods of a changed template replace the others. */
+static void update_strategy(struct wr_call *c, struct wr_value *spec)
+{
+	bool deployment = c->kind == WR_AS_DEPLOYMENTS, daemon = c->kind == WR_AS_DAEMONSETS;
+	if (c->kind == WR_AS_REPLICASETS)
+		return;
+	struct wr_value *s = want_map(c, spec, deployment ? "strategy" : "updateStrategy");
+	want_int(c, spec, "revisionHistoryLimit", 10);
+	if (deployment)
+		want_int(c, spec, "progressDeadlineSeconds", 600);
+	else if (!daemon)
+		want_string(c, spec, "podManagementPolicy", "OrderedReady");
+	want_string(c, s, "type", "RollingUpdate");
+	const char *type = s ? wr_tree_text(s, "type") : NULL;
+	if (!type || strcmp(type, "RollingUpdate") != 0)
+		return;
+	struct wr_value *r = want_map(c, s, "rollingUpdate");
+	if (deployment) {
+		want_string(c, r, "maxUnavailable", "25%");
+		want_string(c, r, "maxSurge", "25%");
+	} else if (daemon) {
+		want_int(c, r, "maxUnavailable", 1);
+		want_int(c, r, "maxSurge", 0);
+	} else {
+		want_int(c, r, "partition", 0);
+	}
+}
+
 static void workload(struct wr_call *c, struct wr_value *o)
 {
 	struct wr_value *spec = want_map(c, o, "spec");
@@ -145,6 +173,7 @@ static void workload(struct wr_call *c, struct wr_value *o)
 		return;
 	if (c->kind != WR_AS_DAEMONSETS)
 		want_int(c, spec, "replicas", 1);
+	update_strategy(c, spec);
 	struct wr_value *template = wr_value_get(spec, "template");
 	if (template && template->type == WR_MAP)
 		pod_spec(c, want_map(c, template, "spec"));
@@ -160,6 +189,33 @@ static void other_workload(struct wr_call *c, struct wr_value *o)
 		pod_spec(c, want_map(c, template, "spec"));
 	if (c->kind == WR_AS_REPLICATIONCONTROLLERS)
 		want_int(c, want_map(c, o, "spec"), "replicas", 1);
+	if (c->kind != WR_AS_JOBS)
+		return;
+	struct wr_value *spec = want_map(c, o, "spec");
+	if (spec && !wr_value_get(spec, "completions") && !wr_value_get(spec, "parallelism"))
+		want_int(c, spec, "completions", 1);
+	want_int(c, spec, "parallelism", 1);
+	want_int(c, spec, "backoffLimit", 6);
+	want_string(c, spec, "completionMode", "NonIndexed");
+	if (spec && !wr_value_get(spec, "suspend"))
+		wr_tree_set(&c->t, spec, "suspend", wr_tree_bool(&c->t, false));
+}
+
+void wr_object_name_job(struct wr_call *c, struct wr_value *o)
+{
+	static const char by_uid[] = "batch.kubernetes.io/controller-uid",
+			  by_name[] = "batch.kubernetes.io/job-name";
+	struct wr_value *spec = want_map(c, o, "spec"), *template = want_map(c, spec, "template"),
+			*labels = want_map(c, want_map(c, template, "metadata"), "labels");
+	const char *uid = wr_tree_text(o, "metadata.uid"), *name = wr_tree_text(o, "metadata.name");
+	struct wr_value *manual = wr_value_get(spec, "manualSelector");
+	if (!labels || !uid || !name || (manual && manual->type == WR_BOOL && manual->boolean))
+		return;
+	want_string(c, want_map(c, want_map(c, spec, "selector"), "matchLabels"), by_uid, uid);
+	want_string(c, labels, by_uid, uid);
+	want_string(c, labels, "controller-uid", uid);
+	want_string(c, labels, by_name, name);
+	want_string(c, labels, "job-name", name);
 }
 
 /* ---- Service ---- */

@@ -26,6 +26,8 @@ int wr_object_admit(struct wr_call *c, struct wr_value *o, enum wr_validation va
 
 /* The fields that a server sets where nobody did (defaults.c). */
 void wr_object_default(struct wr_call *c, struct wr_value *o);
+/* Of a new Job with its uid: the selector of its pods, and their labels. */
+void wr_object_name_job(struct wr_call *c, struct wr_value *o);
 
 /* The stored text: kind, apiVersion, metadata and then the rest, with a version. */
 void wr_object_text(struct wr_call *c, struct wr_value *o, uint64_t rv, struct wr_buf *out);

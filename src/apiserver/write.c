@@ -112,6 +112,8 @@ static int write_new(struct wr_call *c, struct wr_value *o, enum wr_validation v
 	if (c->r->status && !loaded)
 		wr_tree_remove(o, "status");
 	new_metadata(c, meta, loaded);
+	if (c->kind == WR_AS_JOBS)
+		wr_object_name_job(c, o);
 	if (wr_object_admit(c, o, validation) < 0)
 		return -1;
 	if (versioned && !loaded)

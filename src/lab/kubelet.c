@@ -364,12 +364,12 @@ static void reap(void)
 
 static int loop(struct wr_kubelet *k, int listener, uint32_t n_nodes)
 {
-	bool told = false;
+	bool told = false, failed = false;
 	int64_t due = 0;
 	for (;;) {
 		struct pollfd p[2] = {{.fd = wr_kube_fd(k->kube), .events = POLLIN},
 				      {.fd = listener, .events = POLLIN}};
-		if (k->dirty && !due)
+		if (k->dirty && (!due || (!failed && due > now_ms() + SETTLE_MS)))
 			due = now_ms() + SETTLE_MS;
 		int64_t left = due ? due - now_ms() : 1000;
 		if (poll(p, 2, left < 0 ? 0 : (int)left) < 0 && errno != EINTR)
@@ -383,9 +383,12 @@ static int loop(struct wr_kubelet *k, int listener, uint32_t n_nodes)
 		if (!due || now_ms() < due)
 			continue;
 		rc = turn(k, n_nodes);
+		failed = rc < 0;
 		if (rc == -ENOENT)
 			return rc; /* the lab is gone */
-		due = rc < 0 ? now_ms() + RETRY_MS : 0;
+		due = rc < 0            ? now_ms() + RETRY_MS
+		      : k->look_again_s ? now_ms() + k->look_again_s * 1000
+					: 0;
 		if (!rc && !told && write(STDOUT_FILENO, "r", 1) == 1)
 			told = true;
 	}

@@ -8,7 +8,7 @@
 #include "kube/kube.h"
 #include "lab/api.h"
 
-#define WR_KUBELET_KINDS 12
+#define WR_KUBELET_KINDS 13
 
 /* What the API says, listed anew before every turn. */
 struct wr_listing_of {
@@ -28,7 +28,8 @@ struct wr_kubelet {
 	/* of a turn */
 	struct wr_tree tree;
 	struct wr_listing_of lists[WR_KIND_COUNT];
-	size_t changes; /* that the turn made in the API */
+	size_t changes;       /* that the turn made in the API */
+	int64_t look_again_s; /* the next turn comes after this though nothing changes; 0: none */
 	char error[600];
 };
 

@@ -22,6 +22,7 @@ static const enum wr_kind kinds[WR_KUBELET_KINDS] = {
 	WR_KIND_REPLICASET,
 	WR_KIND_STATEFULSET,
 	WR_KIND_DAEMONSET,
+	WR_KIND_JOB,
 	WR_KIND_NODE,
 };
 
@@ -189,6 +190,7 @@ int wr_kubelet_list(struct wr_kubelet *k)
 	int rc = 0;
 	wr_kubelet_forget(k);
 	k->changes = 0;
+	k->look_again_s = 0;
 	k->tree.arena = wr_arena_new();
 	if (!k->tree.arena)
 		return -ENOMEM;
