@@ -10,8 +10,10 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ WEIR = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else str(ROOT / 'build/w
 LAB = 'kubectl'
 FOLDER = f'/run/weir/lab/{LAB}'
 MARK = f'WEIR_LAB_DAEMON={LAB}'.encode()
+PROGRAM = 'kubectl'
 failed = 0
 
 UTILS = '''
@@ -111,7 +114,7 @@ def lab(*args):
 
 
 def kubectl(*args, **kw):
-    return run('kubectl', *args, **kw)
+    return run(PROGRAM, *args, **kw)
 
 
 def wait(condition, seconds=10):
@@ -202,25 +205,104 @@ def first_steps():
     return db
 
 
-def sessions():
+def sessions(what=''):
     def inside(*argv, flags=(), text=None):
         return kubectl('exec', *flags, '-n', 'utils', 'utils', '--', *argv, text=text)
     status, out, err = inside('sh', '-c', 'echo out; echo err >&2; exit 3')
-    report('exec/exit-code', status == 3 and out == 'out\n' and err.startswith('err\n'), out + err)
+    report(f'{what}exec/exit-code', status == 3 and out == 'out\n' and err.startswith('err\n'), out + err)
     text = 'line of text\n' * 30000
     status, out, err = inside('cat', flags=['-i'], text=text)
-    report('exec/stdin', status == 0 and out == text, f'{len(out)} {err}')
+    report(f'{what}exec/stdin', status == 0 and out == text, f'{len(out)} {err}')
     status, out, err = inside('no-such-program')
-    report('exec/no-program', status == 127, f'{status} {err}')
+    report(f'{what}exec/no-program', status == 127, f'{status} {err}')
     status, out, err = kubectl('exec', '-n', 'utils', 'nobody', '--', 'true')
-    report('exec/no-pod', status == 1 and 'pods "nobody" not found' in err, err)
-    status, out, err = run('script', '-qec', 'kubectl exec -it -n utils utils -- tty', '/dev/null') \
-        if shutil.which('script') else (0, '/dev/pts/', '')
-    report('exec/terminal', status == 0 and '/dev/pts/' in out, out + err)
+    report(f'{what}exec/no-pod', status == 1 and 'pods "nobody" not found' in err, err)
+    if shutil.which('script'):
+        status, out, err = run('script', '-qec', f'stty rows 31 cols 97; {PROGRAM} exec -it -n utils '
+                               'utils -- sh -c "tty; sleep 0.3; stty size"', '/dev/null')
+        report(f'{what}exec/terminal', status == 0 and '/dev/pts/' in out and '31 97' in out, out + err)
+    else:
+        print(f'skip {what}exec/terminal: script is not installed')
     status, out, err = kubectl('exec', '-n', 'shop', 'deploy/web', '--', 'cat', '/etc/resolv.conf')
-    report('exec/resolv-conf', 'shop.svc.cluster.local' in out, out + err)
-    status, out, err = kubectl('logs', '-n', 'shop', 'db')
-    report('logs', status == 0 and 'connection to port 5432 from 10.244.1.' in out, out + err)
+    report(f'{what}exec/resolv-conf', 'shop.svc.cluster.local' in out, out + err)
+    both_ways = os.urandom(1 << 20).hex()
+    status, out, err = inside('cat', flags=['-i'], text=both_ways)
+    report(f'{what}exec/both-ways', status == 0 and out == both_ways, f'{len(out)} {err}')
+
+
+def copies(folder, what=''):
+    there, here = os.path.join(folder, 'there'), os.path.join(folder, 'here')
+    pathlib.Path(here).write_text('copied\n', encoding='utf-8')
+    status, out, err = kubectl('cp', here, f'utils/utils:{there}')
+    report(f'{what}cp/to', status == 0 and pathlib.Path(there).read_text('utf-8') == 'copied\n',
+           out + err)
+    os.unlink(here)
+    status, out, err = kubectl('cp', f'utils/utils:{there}', here)
+    report(f'{what}cp/from', status == 0 and pathlib.Path(here).read_text('utf-8') == 'copied\n',
+           out + err)
+    os.unlink(there)
+
+
+def logs(db, what=''):
+    nc(db, 5432)
+    status, out, err = kubectl('logs', '-n', 'shop', 'db', '--tail=1')
+    report(f'{what}logs', status == 0 and out.startswith('connection to port 5432 from 10.244.1.') and
+           out.count('\n') == 1, out + err)
+    status, out, err = kubectl('logs', '-n', 'shop', 'db', '--tail=1', '--timestamps', '--since=1m')
+    report(f'{what}logs/times', re.match(r'20\d\d-\d\d-\d\dT\S+Z connection to port', out), out + err)
+    status, out, err = kubectl('logs', '-n', 'shop', 'db', '--since-time=2099-01-01T00:00:00Z')
+    report(f'{what}logs/since', status == 0 and out == '', out + err)
+    status, out, err = kubectl('logs', '-n', 'shop', 'db', '-c', 'other')
+    report(f'{what}logs/container', status == 1 and 'container other is not valid' in err, out + err)
+    for verb, flags in ('logs', ['-f', '--tail=0']), ('attach', []):
+        p = subprocess.Popen([PROGRAM, verb, *flags, '-n', 'shop', 'db'], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True)
+        try:
+            time.sleep(1)
+            nc(db, 5432)
+            seen = bool(select.select([p.stdout], [], [], 10)[0]) and p.stdout.readline()
+            report(f'{what}{verb}/follow', seen and seen.startswith('connection to port 5432'), seen)
+        finally:
+            p.kill()
+            p.communicate()
+
+
+def forwards(what=''):
+    """To a pod, by a port that the client chooses; then to a port where nothing is."""
+    p = subprocess.Popen([PROGRAM, 'port-forward', '-n', 'shop', 'pod/db', ':5432', ':5433'],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        ports = {}
+        while len(ports) < 2:
+            line = p.stdout.readline()
+            found = re.match(r'Forwarding from 127.0.0.1:(\d+) -> (\d+)', line)
+            if found:
+                ports[found.group(2)] = int(found.group(1))
+            elif not line:
+                break
+        for i in range(3):
+            with socket.create_connection(('127.0.0.1', ports['5432']), 5) as s:
+                line = s.recv(100)
+            report(f'{what}port-forward/{i}', line == b'db 127.0.0.1\n', line)
+        with socket.create_connection(('127.0.0.1', ports['5433']), 5) as s:
+            s.settimeout(5)
+            try:
+                line = s.recv(100)
+            except ConnectionResetError:
+                line = b''
+        said = p.stderr.readline()
+        report(f'{what}port-forward/closed', line == b'' and 'Connection refused' in said, said)
+    finally:
+        p.kill()
+        p.communicate()
+
+
+def runs(db, what=''):
+    """kubectl run: a pod that is there for one program."""
+    status, out, err = kubectl('run', 'once', '-i', '--rm', '--restart=Never', '--image=busybox', '-n',
+                               'utils', '--', 'sh', text=f'nc -zv -w1 {db} 5432; exit 3\n')
+    report(f'{what}run', status == 3 and 'succeeded' in out + err, f'{status} {out} {err}')
+    report(f'{what}run/rm', not any(p['metadata']['name'] == 'once' for p in pods('-n', 'utils')))
 
 
 def policies(db, folder):
@@ -270,6 +352,60 @@ def labels(db):
     report('delete-policies', wait(lambda: nc(web, 8080) and nc(db, 5432)))
 
 
+def images():
+    return sorted(p['spec']['containers'][0]['image'] for p in pods('-n', 'shop', '-l', 'app=web')
+                  if p.get('status', {}).get('phase') == 'Running')
+
+
+def rollouts(names):
+    """One template after the other, and never fewer pods than maxUnavailable allows."""
+    def rolled(name, *args, image):
+        fewest, most, mixed = 3, 3, False
+        p = subprocess.Popen([PROGRAM, 'rollout', *args, '-n', 'shop', 'deployment/web'],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        end = time.monotonic() + 20
+        while time.monotonic() < end and images() != [image] * 3:
+            now = images()
+            fewest, most, mixed = min(fewest, len(now)), max(most, len(now)), mixed or len(set(now)) > 1
+        text, _ = p.communicate(timeout=30)
+        status, out, err = kubectl('rollout', 'status', '-n', 'shop', 'deployment/web', '--timeout=20s')
+        report(f'rollout/{name}', p.returncode == 0 and status == 0 and images() == [image] * 3 and
+               fewest >= 3 and most <= 4, f'{fewest} {most} {images()} {text} {out} {err}')
+        return mixed
+    kubectl('set', 'image', '-n', 'shop', 'deployment/web', 'web=nginx:2')
+    report('rollout/mixed', rolled('status', 'status', '--timeout=20s', image='nginx:2'))
+    before = names()
+    rolled('undo', 'undo', image='nginx')
+    report('rollout/undo-same-set', {n.rsplit('-', 1)[0] for n in names()} !=
+           {n.rsplit('-', 1)[0] for n in before} and len(get('rs', '-n', 'shop')['items']) == 2, names())
+    status, out, err = kubectl('rollout', 'history', '-n', 'shop', 'deployment/web')
+    report('rollout/history', [line.split()[0] for line in out.splitlines() if line[:1].isdigit()] ==
+           ['2', '3'], out + err)
+    before = names()
+    kubectl('rollout', 'restart', '-n', 'shop', 'deployment/web')
+    report('rollout/restart', wait(lambda: len(names()) == 3 and not names() & before, 20), names())
+    kubectl('rollout', 'pause', '-n', 'shop', 'deployment/web')
+    kubectl('set', 'image', '-n', 'shop', 'deployment/web', 'web=nginx:3')
+    time.sleep(1)
+    report('rollout/pause', images() == ['nginx'] * 3, images())
+    kubectl('rollout', 'resume', '-n', 'shop', 'deployment/web')
+    report('rollout/resume', wait(lambda: images() == ['nginx:3'] * 3, 20), images())
+
+
+def jobs():
+    job = {'apiVersion': 'batch/v1', 'kind': 'Job', 'metadata': {'name': 'job', 'namespace': 'shop'},
+           'spec': {'completions': 3, 'parallelism': 2, 'template': {
+               'metadata': {'annotations': {'weir/runs-for': '1'}},
+               'spec': {'restartPolicy': 'Never', 'containers': [{'name': 'c', 'image': 'c'}]}}}}
+    kubectl('create', '-f', '-', text=json.dumps(job))
+    status, out, err = kubectl('wait', '-n', 'shop', '--for=condition=complete', 'job/job',
+                               '--timeout=20s')
+    phases = [p['status']['phase'] for p in pods('-n', 'shop', '-l', 'job-name=job')]
+    report('job', status == 0 and phases == ['Succeeded'] * 3, f'{phases} {out} {err}')
+    kubectl('delete', 'job', 'job', '-n', 'shop')
+    report('delete-job', wait(lambda: not pods('-n', 'shop', '-l', 'job-name=job')))
+
+
 def workloads():
     kubectl('scale', '-n', 'shop', 'deployment/web', '--replicas=3')
 
@@ -282,15 +418,19 @@ def workloads():
     status, out, err = kubectl('wait', '-n', 'shop', '--for=condition=Available', 'deployment/web',
                                '--timeout=10s')
     report('available', status == 0, out + err)
-    kubectl('set', 'image', '-n', 'shop', 'deployment/web', 'web=nginx:2')
-    report('new-template', wait(lambda: len(names()) == 3 and all(
-        p['spec']['containers'][0]['image'] == 'nginx:2'
-        for p in pods('-n', 'shop', '-l', 'app=web'))), names())
+    rollouts(names)
     kubectl('apply', '-f', '-', text=OTHERS)
     report('statefulset', wait(lambda: {p['metadata']['name'] for p in pods(
         '-n', 'shop', '-l', 'app=set')} == {'set-0', 'set-1'}))
     report('daemonset', wait(lambda: sorted(p['spec'].get('nodeName', '') for p in pods(
         '-n', 'shop', '-l', 'app=daemon')) == ['node-1', 'node-2']))
+    for kind, label in ('statefulset/set', 'app=set'), ('daemonset/daemon', 'app=daemon'):
+        before = {p['metadata']['uid'] for p in pods('-n', 'shop', '-l', label)}
+        kubectl('rollout', 'restart', '-n', 'shop', kind)
+        status, out, err = kubectl('rollout', 'status', '-n', 'shop', kind, '--timeout=20s')
+        after = {p['metadata']['uid'] for p in pods('-n', 'shop', '-l', label)}
+        report(f'restart/{kind}', status == 0 and len(after) == 2 and not before & after, out + err)
+    jobs()
     kubectl('delete', 'deployment', 'web', '-n', 'shop')
     report('delete-deployment', wait(lambda: not names()), names())
     kubectl('delete', 'namespace', 'shop')
@@ -352,9 +492,22 @@ def sanitizers():
 
 def kubectl_minor():
     """The 32 of kubectl 1.32."""
-    text = subprocess.run(['kubectl', 'version', '--client', '-o', 'json'], stdout=subprocess.PIPE,
+    text = subprocess.run([PROGRAM, 'version', '--client', '-o', 'json'], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, timeout=60, check=False).stdout
     return int(re.match(r'\d+', json.loads(text)['clientVersion']['minor']).group(0))
+
+
+def every_way(db, folder):
+    """Sessions by each kubectl there is: before 1.30 they are SPDY, later WebSocket."""
+    global PROGRAM
+    for PROGRAM in ['kubectl', *[p for p in os.environ.get('WEIR_KUBECTL', '').split(':') if p]]:
+        what = f'1.{kubectl_minor()}/' if PROGRAM != 'kubectl' else ''
+        sessions(what)
+        copies(folder, what)
+        logs(db, what)
+        forwards(what)
+        runs(db, what)
+    PROGRAM = 'kubectl'
 
 
 def main():
@@ -365,16 +518,13 @@ def main():
     if os.geteuid():
         print('skip kubectl needs root')
         return 0
-    if kubectl_minor() < 31:
-        print(f'skip kubectl 1.{kubectl_minor()}: exec over WebSocket came with 1.31')
-        return 0
     lab('down')
     folder = tempfile.mkdtemp(prefix='weir-kubectl-')
     os.environ['KUBECACHEDIR'] = folder
     try:
         if up():
             db = first_steps()
-            sessions()
+            every_way(db, folder)
             policies(db, folder)
             labels(db)
             workloads()
