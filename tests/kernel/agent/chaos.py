@@ -1,20 +1,29 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The node agent in a cluster where everything goes wrong: chaos.py [WEIR] [--seconds N] [--seed N]
+"""The node agent in a cluster where everything changes and much goes wrong:
 
-Random changes of policies, pods and namespaces, while the agent is killed and the
-API server is cut, silent, restarted, forgetful, and hostile. Two connections are
-tried all the time: one that is always denied never passes, one that is always
-allowed never fails. At quiet points the kernel's maps say what the engine says of
-the API's objects, for every pair, and packets agree.
+    chaos.py [WEIR] [--seconds N] [--seed N] [--keep DIR]
+    chaos.py [WEIR] --replay FILE [--each]
+
+`weir apiserver` holds the objects; policies of all kinds, pods, namespaces and nodes
+change by API calls and kubectl, many a second; the agent and the API server are
+killed, watches are cut, too old, silent, slow. Meanwhile connections run: what is
+always allowed never fails, what is always denied never passes, and a guest that is
+forbidden is cut within a bound. At quiet points the kernel's maps say what the
+engine says of the API's objects, for every pair of addresses, and packets agree.
+
+What happens is decided by the seed alone; when, by the machine. Where something is
+wrong, the objects and all changes so far are left in a folder, and --replay does the
+changes again, without the trouble (--each: with a comparison after each of them).
+WEIR_CHAOS_SECONDS is the default for --seconds, which is 30.
 """
 import argparse
-import ctypes
 import json
+import mmap
 import os
 import shutil
 import signal
-import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,284 +31,439 @@ import threading
 import time
 
 import agent as base
-from agent import CLONE_NEWNET, LAB, WEIR, Agent, in_node, result, wait, weir
-from chaos_world import (HOSTILE, NODE, PODS, WATCHED, Chance, Changes, Trouble, lab_cluster,
-                         new_server)
-from server import KINDS, Model
+from agent import LAB, WEIR, Agent, result, wait, weir
+from chance import Chance
+from chaos_api import Api, ApiServer, Road
+from chaos_traffic import CELLS
+from chaos_world import NODE, Changes, Recorder, lab_manifests
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 MAPCHECK = os.path.join(os.path.dirname(WEIR), 'tests/kernel/agent/mapcheck')
-CONVERGED = 60  # seconds from the last trouble to the maps: back-offs of the client included
-SAMPLES = 40
-EVERY = 0.05
+# seconds until the maps say what the API says: after changes alone; after trouble, with the
+# client's back-offs; for a guest to be cut or let in while other changes go on
+CALM, CONVERGED, CUT = 5, 60, 2
+SANITIZED = 4  # times as long
+SAMPLES = 60
+SILENCE = .3   # a guest that is cut is looked at for so long
 
 
-class Sentinel(threading.Thread):
-    """Tries a connection between two pods, all the time, from the source's namespace."""
+class Traffic(threading.Thread):
+    """The connections that run all the time; in a process of their own."""
 
-    def __init__(self, netns, target, family, allowed):
+    def __init__(self, folder, lab):
         super().__init__(daemon=True)
-        self.netns, self.target, self.family, self.allowed = netns, target, family, allowed
-        self.tries, self.wrong, self.stopped = 0, [], False
+        self.wrong, self.counts = [], {}
+        path = os.path.join(folder, 'traffic')
+        with open(path, 'wb') as f:
+            f.write(b'\0' * CELLS * 8)
+        with open(path, 'r+b') as f:
+            self.seen = memoryview(mmap.mmap(f.fileno(), CELLS * 8)).cast('d')
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, 'chaos_traffic.py'), path,
+             json.dumps(self.config(lab))], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True)
+        self.start()
 
-    def one(self):
-        with socket.socket(self.family) as s:
-            s.settimeout(.9 if self.allowed else .2)  # the second SYN would come after a second
-            try:
-                s.connect((self.target, 80))
-                return True, ''
-            except OSError as e:
-                return False, str(e)
+    @staticmethod
+    def config(lab):
+        homes = namespaces(lab)
+        ports = {'always': 7001, 'never': 7002, 'guest': 7003}
+        return [{'kind': kind, 'name': name, 'ip': ip, 'port': ports[kind],
+                 'from': homes['watched', source], 'to': homes['watched', target]}
+                for kind, name, source, target in (
+                    ('always', 'client', 'client', 'always'), ('never', 'never', 'client', 'never'),
+                    ('never', 'jail', 'jail', 'host'), ('guest', 'guest', 'guest', 'host'))
+                for ip in lab['watched', target]]
 
     def run(self):
-        with open(self.netns, encoding='ascii') as f:
-            if ctypes.CDLL(None, use_errno=True).setns(f.fileno(), CLONE_NEWNET):
-                self.wrong.append('setns')
-                return
-        while not self.stopped:
-            passed, why = self.one()
-            self.tries += 1
-            if passed != self.allowed:
-                self.wrong.append(f'{time.strftime("%T")} {self.target} {why or "connected"}')
-            time.sleep(EVERY)
-
-
-class Cluster:
-    """The API's objects, what is written of them, and what the engine says."""
-
-    def __init__(self, folder, chance):
-        self.folder, self.chance = folder, chance
-        self.model = Model()
-        self.model.absent.clear()
-        self.pods = base.lab_objects('pods')
-        for pod in self.pods:
-            self.model.apply(PODS, pod)
-        for node in base.lab_objects('nodes'):
-            self.model.apply('/api/v1/nodes', node)
-        self.model.apply('/api/v1/nodes', {'metadata': {'name': 'node-9'}, 'status': {
-            'addresses': [{'type': 'InternalIP', 'address': '10.99.0.9'}]}})
-        for doc in lab_cluster().split('\n---\n'):
-            doc = json.loads(doc)
-            if doc['kind'] == 'Namespace':
-                self.model.apply('/api/v1/namespaces', doc)
-        for policy in WATCHED:
-            self.model.apply(base.POLICIES, policy)
-
-    def manifest(self):
-        path = os.path.join(self.folder, 'api.json')
-        with self.model.lock:
-            items = [dict(o, kind=KINDS[p][0], apiVersion=KINDS[p][1])
-                     for (p, _, _), o in self.model.objects.items()]
-        base.write(path, items)
-        return path
-
-    def names(self):
-        return [f'{p["metadata"]["namespace"]}/{p["metadata"]["name"]}' for p in self.pods]
-
-    def kubeconfig(self, url):
-        path = os.path.join(self.folder, 'kubeconfig')
-        with open(path, 'w', encoding='utf-8') as f:
-            f.write('apiVersion: v1\nkind: Config\ncurrent-context: c\n'
-                    'contexts: [{name: c, context: {cluster: k, user: u}}]\n'
-                    f'clusters: [{{name: k, cluster: {{server: "{url}"}}}}]\n'
-                    'users: [{name: u, user: {token: secret}}]\n')
-        return path
-
-
-class Chaos:
-    def __init__(self, agent, folder, seed):
-        self.chance, self.seed, self.agent = Chance(seed), seed, agent
-        self.cluster = Cluster(folder, self.chance)
-        self.changes = Changes(self.cluster.model, self.chance)
-        self.trouble = Trouble(self.cluster.model, new_server(self.cluster.model, in_node),
-                               Chance(seed + 1))
-        self.config = self.cluster.kubeconfig(self.trouble.server.url)
-        self.verdicts = self.rounds = self.kills = self.packets = 0
-        self.longest = 0.0
-        self.said = ''
-        self.wrong = []
-
-    def context(self):
-        return f'seed {self.seed}; last changes:\n  ' + '\n  '.join(self.changes.last[-12:])
-
-    def maps_agree(self):
-        p = subprocess.run([MAPCHECK, self.agent.pins, self.cluster.manifest(), NODE],
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        self.said = p.stdout.decode()
-        return p.returncode == 0
-
-    def alive(self):
-        """Started, where it was killed."""
-        if self.agent.process.poll() is None:
-            return
-        self.agent.start('--kubeconfig', self.config)
-
-    def kill(self):
-        if self.agent.process.poll() is None:
-            self.agent.stop(signal.SIGKILL)
-            self.kills += 1
-        if self.chance.random() < .7:
-            self.alive()
-
-    def storm(self, seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            roll = self.chance.random()
-            if roll < .03:
-                self.changes.last.append('the agent is killed')
-                self.kill()
-            elif roll < .08:
-                self.trouble.heal()
-                self.changes.last.append('the API server: ' + self.trouble.any())
-            elif roll < .11:
-                self.trouble.heal()
-                self.alive()
+        for line in self.process.stdout:
+            if line.startswith('counts '):
+                self.counts = json.loads(line[7:])
             else:
-                self.changes.any()
-            time.sleep(self.chance.choice((0, .005, .03, .1)))
+                self.wrong.append(line.rstrip())
 
-    def quiet(self):
-        """All is well again: the maps agree, stay so, and so do packets."""
-        self.trouble.heal()
-        self.alive()
-        begun = time.monotonic()
-        while not (self.agent.ready() and self.maps_agree()):
-            if self.agent.process.poll() is not None:
-                self.wrong.append(f'the agent died: {self.agent.text()[-2000:]}')
-                self.alive()
-            if time.monotonic() > begun + CONVERGED:
-                self.wrong.append(f'{base.get("/readyz")}\n{self.said}{self.context()}\n'
-                                  f'{self.agent.text()[-3000:]}')
-                return
-            time.sleep(.1)
-        self.longest = max(self.longest, time.monotonic() - begun)
-        self.verdicts += int(self.said.rsplit('\n', 2)[-2].split()[0])
-        self.rounds += 1
-        self.send_packets()
+    def guest(self):
+        """When each kind of the guest's traffic was last seen; TCP and datagrams that were
+        answered, and what reached the host at all, for both families."""
+        return list(self.seen[:6])
 
-    def send_packets(self):
-        flows = os.path.join(self.cluster.folder, 'flows.jsonl')
-        names, family = self.cluster.names(), self.chance.choice(('ipv4', 'ipv6'))
-        with open(flows, 'w', encoding='utf-8') as f:
-            for _ in range(SAMPLES):
-                protocol, port = self.chance.choice((('TCP', 80), ('TCP', 8080), ('UDP', 53),
-                                                     ('SCTP', 9003)))
-                source, target = self.chance.sample(names, 2)
-                f.write(json.dumps({'from': source, 'to': target, 'protocol': protocol,
-                                    'port': port, 'family': family})
-                        + '\n')
-        _, told, err = weir('eval', '-f', self.cluster.manifest(), '--flows', flows)
-        _, seen, err2 = weir('lab', 'probe', '--name', LAB, '--flows', flows, '--family', family,
-                            '-o', 'json')
-        try:
-            told, seen = ([json.loads(t) for t in x.splitlines()] for x in (told, seen))
-        except ValueError:
-            self.wrong.append(f'not JSON lines: {err}{err2}{told!r:.300}{seen!r:.300}')
-            return
-        for want, got in zip(told, seen):
-            if got['observed'] not in ('allow', 'deny'):
-                continue
-            self.packets += 1
-            if want.get('verdict') != got['observed']:
-                self.wrong.append(f'packet: engine {want}, seen {got}\n{self.context()}')
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        self.join(10)
 
 
-def sentinels(cluster):
-    """Both pairs, in both families."""
-    def index(name):
-        return cluster.names().index(f'watched/{name}')
-
-    def addresses(name):
-        return [i['ip'] for i in cluster.pods[index(name)]['status']['podIPs']]
-    own = set(addresses('client'))
+def namespaces(lab):
+    """(namespace, name) of the lab's pods to their network namespaces."""
+    homes = {}
     for netns in sorted(os.listdir('/run/netns')):
         if not netns.startswith(f'weir-{LAB}-pod-'):
             continue
         out = subprocess.run(['ip', '-n', netns, '-j', 'address'], stdout=subprocess.PIPE,
                              check=True).stdout
-        if own & {a['local'] for i in json.loads(out) for a in i.get('addr_info', [])}:
-            return [Sentinel(f'/run/netns/{netns}', ip,
-                             socket.AF_INET6 if ':' in ip else socket.AF_INET, name == 'always')
-                    for name in ('always', 'never') for ip in addresses(name)]
-    raise RuntimeError('the client is in no network namespace')
+        own = {a['local'] for i in json.loads(out) for a in i.get('addr_info', []) if 'local' in a}
+        homes.update({key: f'/run/netns/{netns}' for key, ips in lab.items() if own & set(ips)})
+    return homes
 
 
-def hostile(chaos):
-    """No answer of a server that lies changes what is in force, nor ends the agent."""
-    for name, hook in HOSTILE.items():
-        pid = chaos.agent.process.pid
-        chaos.trouble.server.hook = hook
-        chaos.trouble.server.cut()
-        time.sleep(1.2)
-        ok = chaos.maps_agree() and chaos.agent.process.poll() is None
-        said = chaos.said
-        chaos.trouble.server.hook = None
-        chaos.trouble.server.cut()
-        result(f'chaos/hostile/{name}', ok and pid == chaos.agent.process.pid,
-               f'{said}{chaos.agent.text()[-1500:]}')
-        chaos.alive()
-    chaos.quiet()
-    result('chaos/hostile/after-all-of-it', not chaos.wrong, '\n'.join(chaos.wrong[:2]))
+class Chaos:
+    def __init__(self, agent, folder, seed, keep):
+        self.agent, self.folder, self.seed, self.keep = agent, folder, seed, keep
+        self.chance = Chance(seed)
+        self.server = ApiServer(folder)
+        self.road = Road(self.server, seed + 1)
+        self.api = Api(self.server, folder)
+        self.recorder = Recorder(self.api, os.path.join(folder, 'changes.jsonl'))
+        self.changes = Changes(self.recorder, Chance(seed + 2), base.lab_objects('pods'),
+                               base.lab_objects('nodes'))
+        self.config = self.server.config_for(self.road.port, os.path.join(folder, 'agent.config'))
+        self.traffic, self.slow = None, 1
+        self.wrong, self.guest_wrong, self.lost = [], [], []
+        self.n = dict.fromkeys(('quiet points', 'verdicts', 'packets', 'agent kills',
+                                'API server kills', 'troubles'), 0)
+        self.longest = {'calm': 0.0, 'trouble': 0.0}
+        self.guest_ms = {'cut': [], 'let in': []}
+        self.said = ''
+
+    # ---- comparing ----
+
+    def manifest(self):
+        items, _ = self.api.everything()
+        path = os.path.join(self.folder, 'api.json')
+        base.write(path, items)
+        return path
+
+    def maps_agree(self, manifest):
+        p = subprocess.run([MAPCHECK, self.agent.pins, manifest, NODE, *self.changes.addresses()],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        self.said = p.stdout.decode()
+        return p.returncode == 0
+
+    def fail(self, text):
+        """Says what is wrong with all that is needed to find out why."""
+        os.makedirs(self.keep, exist_ok=True)
+        for name in ('api.json', 'changes.jsonl', 'agent.log', 'apiserver.log'):
+            if os.path.exists(os.path.join(self.folder, name)):
+                shutil.copy(os.path.join(self.folder, name), self.keep)
+        text = f'{text}\nseed {self.seed}; objects and changes are in {self.keep}\n' \
+            'the last changes:\n  ' + '\n  '.join(self.recorder.last[-25:]) + \
+            f'\nthe agent: {base.get("/readyz")}\n{self.agent.text()[-1500:]}'
+        print(f'# {text}'.replace('\n', '\n# '), flush=True)
+        self.wrong.append(text.replace('\n', ' | ')[:1500])
+
+    def quiet(self, trouble=False, packets=False):
+        """All is well: the maps agree within the bound, stay so, and so do packets."""
+        begun, kind = time.monotonic(), 'trouble' if trouble else 'calm'
+        bound = self.slow * (CONVERGED if trouble else CALM)
+        manifest = self.manifest()
+        while not (self.maps_agree(manifest) and self.agent.ready()):
+            if self.agent.process.poll() is not None:
+                self.fail(f'the agent died ({self.agent.process.returncode})')
+                return
+            if time.monotonic() > begun + bound:
+                self.fail(f'after {bound} s the maps are not what the engine says:\n{self.said}')
+                return
+            time.sleep(.02)
+        self.longest[kind] = max(self.longest[kind], time.monotonic() - begun)
+        time.sleep(.03)
+        if not self.maps_agree(manifest):
+            self.fail(f'the maps agreed, and then did not:\n{self.said}')
+            return
+        self.recorder.write(['quiet'])
+        self.recorder.note('---- quiet')
+        self.n['verdicts'] += int(self.said.rsplit('\n', 2)[-2].split()[0])
+        self.n['quiet points'] += 1
+        if packets:
+            self.send_packets(manifest)
+
+    def send_packets(self, manifest):
+        family = self.chance.choice((4, 6))
+        with open(manifest, encoding='utf-8') as f:
+            items = json.load(f)['items']
+        known, ranges = claimed(items)
+        flows = []
+        for _ in range(SAMPLES):
+            protocol, port = self.chance.choice((('TCP', 80), ('TCP', 8080), ('UDP', 53),
+                                                 ('SCTP', 9003)))
+            flows.append((*self.chance.sample(sorted(self.changes.places), 2), protocol, port))
+        told = self.eval(manifest, flows, family)
+        seen = self.probe(flows, family)
+        if len(told) != len(flows) or len(seen) != len(flows):
+            self.fail(f'{len(told)} verdicts and {len(seen)} probes of {len(flows)} flows')
+            return
+        for flow, want, got in zip(flows, told, seen):
+            ends = [self.changes.places[p][family == 6] for p in flow[:2]]
+            expected = want.get('verdict')
+            if ranges and not known.issuperset(ends):
+                expected = 'deny'  # in the node's range, and no pod claims it
+            if got['observed'] in ('allow', 'deny'):
+                self.n['packets'] += 1
+                if expected != got['observed']:
+                    self.fail(f'a packet: {ends} {flow[2:]}: the engine {want}, seen {got}')
+                    return
+
+    def eval(self, manifest, flows, family):
+        lines = [json.dumps({'from': self.changes.places[a][family == 6],
+                             'to': self.changes.places[b][family == 6],
+                             'protocol': protocol, 'port': port}) for a, b, protocol, port in flows]
+        return self.json_lines(lines, 'eval', '-f', manifest)
+
+    def probe(self, flows, family):
+        lines = [json.dumps({'from': f'places/{a}', 'to': f'places/{b}', 'protocol': protocol,
+                             'port': port, 'family': f'ipv{family}'})
+                 for a, b, protocol, port in flows]
+        return self.json_lines(lines, 'lab', 'probe', '--name', LAB, '--family', f'ipv{family}',
+                               '-o', 'json')
+
+    def json_lines(self, lines, *command):
+        path = os.path.join(self.folder, 'flows')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write('\n'.join(lines) + '\n')
+        _, out, err = weir(*command, '--flows', path)
+        try:
+            return [json.loads(t) for t in out.splitlines()]
+        except ValueError:
+            self.fail(f'not JSON lines: {err}{out:.300}')
+            return []
+
+    # ---- trouble ----
+
+    def start_agent(self):
+        if self.agent.process.poll() is None:
+            return
+        self.agent.start('--kubeconfig', self.config)
+
+    def kill_agent(self):
+        if self.agent.process.poll() is None:
+            self.agent.stop(signal.SIGKILL)
+            self.n['agent kills'] += 1
+        if self.chance.random() < .6:
+            self.start_agent()
+        return 'the agent is killed'
+
+    def restart_server(self, *faults):
+        """What was answered before the kill is there after it."""
+        before, version = self.api.everything()
+        self.server.stop()
+        self.server.start(*faults)
+        self.n['API server kills'] += 1
+        after, now = self.api.everything()
+        if before != after or now < version:
+            self.lost.append(f'version {version} before, {now} after; '
+                             f'{[o for o in before if o not in after][:3]}')
+
+    def faults(self):
+        c = self.chance
+        self.restart_server(*c.choice((
+            (), ('--cut-every', '4'), ('--cut-watch', '1'), ('--gone-every', '2'),
+            ('--busy-every', '3'), ('--delay', '50'), ('--history', '3'),
+            ('--gone-every', '3', '--cut-watch', '1', '--history', '5'))))
+        return 'the API server is killed, and comes back with faults'
+
+    def on_road(self):
+        how = self.chance.choice(('refuse', 'silent', 'drip', 'cut', 'cut', 'cuts', 'cuts'))
+        if how == 'cut':
+            self.road.cut()
+        elif how == 'cuts':
+            self.road.cuts = self.chance.randint(1, 10)
+        else:
+            self.road.mode = how
+            if how == 'refuse':
+                self.road.cut()
+        return f'on the way to the API server: {how}'
+
+    def heal(self, whole):
+        self.road.heal()
+        if whole:  # else the server goes on doing wrong what it does
+            self.server.stop()
+            self.server.start()
+        self.start_agent()
+
+    def trouble(self):
+        what = self.chance.choices((self.kill_agent, self.faults, self.on_road,
+                                    lambda: self.road.heal() or 'the way is free',
+                                    lambda: self.start_agent() or 'the agent is started'),
+                                   (3, 2, 6, 3, 2))[0]()
+        self.n['troubles'] += 1
+        self.recorder.note(f'**** {what}')
+
+    def storm(self, steps, share):
+        """Changes, and a share of trouble."""
+        for _ in range(steps):
+            if share and self.chance.random() < share:
+                self.trouble()
+            else:
+                self.changes.any()
+            time.sleep(self.chance.choice((0, 0, 0, .003, .01, .03)))
+
+    # ---- the guest ----
+
+    def guest(self):
+        """Opens or closes its way in the middle of other changes, and looks at it."""
+        begun = time.monotonic()
+        way = self.changes.toggle()
+        for _ in range(self.chance.randrange(4)):
+            self.changes.any()
+        if self.changes.open:
+            wait(lambda: min(self.traffic.guest()) > begun, CUT * self.slow)
+            took = max(self.traffic.guest()) and time.monotonic() - begun
+            if min(self.traffic.guest()) <= begun:
+                ages = [round(time.monotonic() - t, 2) for t in self.traffic.guest()]
+                self.guest_wrong.append(f'{way}: not let in after {took:.1f} s: {ages}')
+                self.fail(self.guest_wrong[-1])
+            self.guest_ms['let in'].append(took * 1e3)
+            return
+        end = begun + CUT * self.slow
+        while time.monotonic() < end and max(self.traffic.guest()) > time.monotonic() - SILENCE:
+            time.sleep(.01)
+        last = max(self.traffic.guest())
+        if last > time.monotonic() - SILENCE:
+            self.guest_wrong.append(f'{way}: not cut after {CUT * self.slow} s')
+            self.fail(self.guest_wrong[-1])
+        self.guest_ms['cut'].append(max(0, last - begun) * 1e3)
+
+    # ---- all of it ----
+
+    def round(self):
+        c = self.chance
+        kind = c.choices(('one', 'few', 'many', 'guest', 'trouble'), (4, 4, 3, 3, 2))[0]
+        packets = c.random() < .25
+        if kind == 'guest':
+            self.guest()
+            self.quiet()
+        elif kind == 'trouble':
+            self.storm(c.randint(10, 30), .3)
+            self.heal(c.random() < .7)
+            self.quiet(trouble=True, packets=packets)
+            self.heal(True)
+            self.quiet(trouble=True)
+        else:
+            self.storm({'one': 1, 'few': c.randint(2, 5), 'many': c.randint(10, 40)}[kind], 0)
+            self.quiet(packets=packets)
+
+    def start(self):
+        self.changes.begin()
+        self.agent.start('--kubeconfig', self.config)
+        ready = wait(self.agent.ready, 30)
+        result('chaos/ready', ready, self.agent.tail())
+        if ready:
+            self.slow = SANITIZED if 'not confined: sanitizers' in self.agent.text() else 1
+            self.quiet()
+        return ready and not self.wrong
+
+    def run(self, seconds):
+        if not self.start():
+            return
+        self.traffic = Traffic(self.folder, self.changes.lab)
+        wait(lambda: min(self.traffic.guest()) > 0, 10)
+        end, rounds = time.monotonic() + seconds, 0
+        while time.monotonic() < end and not self.wrong and not self.traffic.wrong:
+            self.round()
+            rounds += 1
+        if self.traffic.wrong:
+            self.fail('traffic: ' + '\n'.join(self.traffic.wrong[:5]))
+        self.traffic.stop()
+        self.report()
+
+    def report(self):
+        result('chaos/maps-and-packets-equal-the-engine', not self.wrong and
+               self.n['quiet points'], ''.join(self.wrong[:1]))
+        for kind, name in (('always', 'allowed-never-failed'), ('never', 'denied-never-passed')):
+            wrong = [w for w in self.traffic.wrong if f' {kind} ' in w]
+            tries = {k: v for k, v in self.traffic.counts.items() if k.startswith(kind)}
+            result(f'chaos/{name}', len(tries) >= 4 and min(tries.values()) > 20 and not wrong,
+                   f'{len(wrong)}: {wrong[:5]} {tries}')
+        result('chaos/forbidden-guest-is-cut', not self.guest_wrong, self.guest_wrong[:3])
+        other = [w for w in self.traffic.wrong if ' always ' not in w and ' never ' not in w]
+        result('chaos/traffic-ran', not other and self.traffic.counts, other[:5])
+        result('chaos/api-server-forgets-nothing', not self.lost, self.lost[:2])
+        for text in (self.agent.text(), self.server.text()):
+            if 'Sanitizer' in text or 'runtime error' in text:
+                self.fail(text[-3000:])
+        result('chaos/no-sanitizer-errors', 'Sanitizer' not in self.agent.text() +
+               self.server.text() and 'runtime error' not in self.agent.text() +
+               self.server.text(), self.agent.tail())
+        self.say()
+
+    def say(self):
+        if not self.api.kubectl_path:
+            print('skip chaos/kubectl: kubectl is not installed', flush=True)
+        guest = ', '.join(f'{k} {len(v)} times (median {statistics.median(v):.0f} ms, most '
+                          f'{max(v):.0f})' for k, v in self.guest_ms.items() if v)
+        print(f'# {self.recorder.changes} changes, {self.recorder.by_kubectl} of them by kubectl '
+              f'({self.recorder.kubectl_failed} refused); ' +
+              ', '.join(f'{v} {k}' for k, v in self.n.items()) +
+              f'; {self.api.repeated} calls repeated; longest way to quiet '
+              f'{self.longest["calm"]:.2f} s, after trouble {self.longest["trouble"]:.1f} s; '
+              f'the guest was {guest}; {self.traffic.counts}', flush=True)
+
+    # ---- again ----
+
+    def replay(self, path, each):
+        with open(path, encoding='utf-8') as f:
+            entries = [json.loads(line) for line in f]
+        started = False
+        for number, (verb, *args) in enumerate(entries):
+            if verb == 'quiet' or (each and started):
+                if not started:
+                    self.agent.start('--kubeconfig', self.config)
+                    started = wait(self.agent.ready, 30)
+                self.quiet()
+            if verb == 'kubectl':
+                self.recorder.kubectl(*args)
+            elif verb != 'quiet':
+                self.recorder.do(verb, *args)
+            if self.wrong:
+                break
+        result('replay', started and not self.wrong, f'at line {number + 1} of {path}')
 
 
-def report(chaos, watched):
-    result('chaos/maps-and-packets-equal-the-engine', not chaos.wrong and chaos.rounds,
-           f'{len(chaos.wrong)} times, first: ' + ''.join(chaos.wrong[:1]))
-    for s in watched:
-        name = 'allowed-never-failed' if s.allowed else 'denied-never-passed'
-        result(f'chaos/{name}-{"ipv6" if s.family == socket.AF_INET6 else "ipv4"}',
-               s.tries > 20 and not s.wrong,
-               f'{len(s.wrong)} of {s.tries}: {s.wrong[:5]}\n{chaos.context()}')
-    text = chaos.agent.text()
-    result('chaos/no-sanitizer-errors', 'Sanitizer' not in text and 'runtime error' not in text,
-           text[-3000:])
-    print(f'# {chaos.rounds} quiet points, {chaos.verdicts} verdicts of the maps, {chaos.packets} '
-          f'packets, {chaos.kills} kills, {sum(s.tries for s in watched)} tries of the watched; '
-          f'longest way to quiet {chaos.longest:.1f} s', flush=True)
+def claimed(items):
+    """The addresses that pods have, and whether the node says which range is its pods'."""
+    pods = [o for o in items if o['kind'] == 'Pod' and not o['spec'].get('hostNetwork') and
+            o['status'].get('phase') not in ('Succeeded', 'Failed')]
+    return ({i['ip'] for o in pods for i in o['status'].get('podIPs') or []},
+            any(o['kind'] == 'Node' and o['metadata']['name'] == NODE for o in items))
 
 
-def run(chaos, seconds):
-    chaos.agent.start('--kubeconfig', chaos.config)
-    ready = wait(chaos.agent.ready, 30)
-    result('chaos/ready', ready, chaos.agent.text()[-3000:])
-    if not ready:
-        return
-    chaos.quiet()
-    watched = sentinels(chaos.cluster)
-    for s in watched:
-        s.start()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not chaos.wrong:
-        chaos.storm(min(4, seconds / 4))
-        chaos.quiet()
-    hostile(chaos)
-    for s in watched:
-        s.stopped = True
-        s.join()
-    report(chaos, watched)
+def options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('weir', nargs='?')
+    parser.add_argument('--seconds', type=float,
+                        default=float(os.environ.get('WEIR_CHAOS_SECONDS', 30)))
+    parser.add_argument('--seed', type=int, default=int.from_bytes(os.urandom(3), 'big'))
+    parser.add_argument('--keep', help='where to leave objects and changes when something is wrong')
+    parser.add_argument('--replay', help="a changes.jsonl that was left")
+    parser.add_argument('--each', action='store_true', help='compare after each change')
+    args = parser.parse_args()
+    args.keep = args.keep or os.path.join(tempfile.gettempdir(), f'weir-chaos-{args.seed}')
+    return args
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('weir', nargs='?')
-    parser.add_argument('--seconds', type=float, default=30)
-    parser.add_argument('--seed', type=int, default=int.from_bytes(os.urandom(3), 'big'))
-    args = parser.parse_args()
+    args = options()
     print(f'# seed {args.seed}', flush=True)
     folder = tempfile.mkdtemp(prefix='weir-chaos-')
     manifest = os.path.join(folder, 'cluster.yaml')
     with open(manifest, 'w', encoding='utf-8') as f:
-        f.write(lab_cluster())
+        f.write(lab_manifests())
     status, out, err = weir('lab', 'up', '-f', manifest, '--nodes', '1', '--name', LAB)
     if status:
         result('chaos/up', False, out + err)
         return 1
-    agent = Agent(folder)
+    agent, chaos = Agent(folder), None
     try:
-        run(Chaos(agent, folder, args.seed), args.seconds)
+        chaos = Chaos(agent, folder, args.seed, args.keep)
+        if args.replay:
+            chaos.replay(args.replay, args.each)
+        else:
+            chaos.run(args.seconds)
     finally:
-        if agent.process and agent.process.poll() is None:
-            agent.process.kill()
-            agent.process.wait()
+        for process in (agent.process, chaos and chaos.server.process,
+                        chaos and chaos.traffic and chaos.traffic.process):
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
         weir('lab', 'down', '--name', LAB)
         shutil.rmtree(folder)
     return 1 if base.failed else 0

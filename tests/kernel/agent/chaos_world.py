@@ -1,349 +1,394 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For chaos.py: what happens, by chance, to the objects of a cluster and to its API server."""
+"""For chaos.py: a cluster's objects, and changes of them by chance, by API calls and kubectl.
+
+The lab's pods are places: network namespaces with addresses. Which Pod of the API
+has an address is a matter of chance: Pods come and go, complete, change addresses,
+take over another's, have one family only, are the host's, or are where nobody is.
+"""
 import json
-import random
-import time
 
-from agent import CLUSTER_POLICIES, POLICIES
-from server import KINDS, Connection, Server
+from chaos_api import KINDS
+from chance import SPACES
 
-NODE = 'node-1'
-SPACES = ('red', 'green', 'blue')
-PODS = '/api/v1/pods'
-NAMESPACES = '/api/v1/namespaces'
-PORTS = [{'name': n, 'protocol': p, 'containerPort': c} for n, p, c in
-         (('web', 'TCP', 80), ('alt', 'TCP', 8080), ('dns', 'UDP', 53), ('sig', 'SCTP', 9003))]
-PER_SPACE = 3
-
-# what no chance touches: watched/never is reached by nobody, watched/always by watched/client
-WATCHED = [
-    {'metadata': {'name': 'never', 'namespace': 'watched'},
-     'spec': {'podSelector': {'matchLabels': {'app': 'never'}}, 'policyTypes': ['Ingress']}},
-    {'metadata': {'name': 'always', 'namespace': 'watched'},
-     'spec': {'podSelector': {'matchLabels': {'app': 'always'}}, 'policyTypes': ['Ingress'],
-              'ingress': [{'from': [{'podSelector': {'matchLabels': {'app': 'client'}}}]}]}}]
+NODE, OTHER = 'node-1', 'node-9'
+ALL_SPACES = SPACES + ('grey',)  # grey goes as a whole at times
+PLACES = 9
+NAMED = {'web': ('TCP', 80), 'alt': ('TCP', 8080), 'dns': ('UDP', 53), 'sig': ('SCTP', 9003)}
+REMOTE = [(f'10.99.7.{k}', f'fd99::7:{k}') for k in range(1, 4)]
+NODES_OF = {OTHER: ('10.99.0.9', 'fd99::9')}
+WATCHED = ('client', 'always', 'never', 'jail', 'guest', 'host')
 
 
-def lab_cluster():
-    """The lab's manifests: three pods in each of three namespaces, and the watched."""
-    made = [(ns, f'p{i}', {'app': f'a{i}', 'tier': 'ab'[i % 2]})
-            for ns in SPACES for i in range(PER_SPACE)]
-    made += [('watched', name, {'app': name}) for name in ('client', 'never', 'always')]
-    docs = [{'apiVersion': 'v1', 'kind': 'Namespace',
-             'metadata': {'name': ns, 'labels': {'team': ns} if ns in SPACES else {}}}
-            for ns in SPACES + ('watched',)]
-    docs += [{'apiVersion': 'v1', 'kind': 'Pod',
-              'metadata': {'name': name, 'namespace': ns, 'labels': labels},
-              'spec': {'containers': [{'name': 'c', 'ports': PORTS}]}} for ns, name, labels in made]
+def lab_manifests():
+    """Places for Pods to be in, and the watched."""
+    docs = [{'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': ns}}
+            for ns in ('places', 'watched')]
+    ports = [{'name': n, 'protocol': p, 'containerPort': c} for n, (p, c) in NAMED.items()]
+    docs += [{'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': name, 'namespace': ns},
+              'spec': {'containers': [{'name': 'c', 'ports': ports}]}}
+             for ns, name in [('places', f's{i}') for i in range(PLACES)] +
+             [('watched', name) for name in WATCHED]]
     return '\n---\n'.join(json.dumps(d) for d in docs)
 
 
-class Chance(random.Random):
-    """Random selectors, policies, labels. Subjects are never in the namespace watched."""
-
-    def team(self):
-        return self.choice(SPACES + ('grey',))
-
-    def space(self):
-        return self.choice([
-            {}, {'matchLabels': {'team': self.team()}},
-            {'matchLabels': {'kubernetes.io/metadata.name': self.choice(SPACES)}},
-            {'matchExpressions': [{'key': 'team', 'operator': 'NotIn', 'values': [self.team()]}]}])
-
-    def pods(self):
-        return self.choice([
-            {}, {'matchLabels': {'app': f'a{self.randrange(4)}'}},
-            {'matchLabels': {'tier': self.choice('ab')}},
-            {'matchExpressions': [{'key': 'app', 'operator': 'In', 'values': ['a0', 'a2']}]},
-            {'matchExpressions': [{'key': 'tier', 'operator': 'Exists'}]}])
-
-    def block(self, ips):
-        ip = self.choice(ips)
-        bits = self.choice((32, 24, 28, 0) if ':' not in ip else (128, 64, 120, 0))
-        if bits == 0:
-            return {'cidr': '::/0', 'except': [f'{ip}/128']} if ':' in ip else {
-                'cidr': '0.0.0.0/0', 'except': [f'{ip}/32']}
-        return {'cidr': network(ip, bits)}
-
-    def peer(self, ips):
-        return self.choice([
-            lambda: {'podSelector': self.pods()}, lambda: {'namespaceSelector': self.space()},
-            lambda: {'namespaceSelector': self.space(), 'podSelector': self.pods()},
-            lambda: {'ipBlock': self.block(ips)}])()
-
-    def ports(self):
-        return [self.choice([{'port': 80}, {'port': 'web'}, {'port': 'dns', 'protocol': 'UDP'},
-                             {'port': 1, 'endPort': 100}, {'protocol': 'SCTP', 'port': 9003},
-                             {'protocol': 'UDP'}]) for _ in range(self.randint(1, 3))]
-
-    def np_rule(self, word, ips):
-        rule = {}
-        if self.random() < .8:
-            rule[word] = [self.peer(ips) for _ in range(self.randint(1, 2))]
-        if self.random() < .6:
-            rule['ports'] = self.ports()
-        return rule
-
-    def network_policy(self, ips):
-        types = self.choice((['Ingress'], ['Egress'], ['Ingress', 'Egress']))
-        spec = {'podSelector': self.pods(), 'policyTypes': types}
-        for t, word in (('Ingress', 'from'), ('Egress', 'to')):
-            if t in types:
-                spec[t.lower()] = [self.np_rule(word, ips) for _ in range(self.randint(0, 2))]
-        return {'metadata': {'name': f'n{self.randrange(4)}', 'namespace': self.choice(SPACES)},
-                'spec': spec}
-
-    def subject(self):
-        teams = self.sample(SPACES + ('grey',), self.randint(1, 3))
-        spaces = {'matchExpressions': [{'key': 'team', 'operator': 'In', 'values': teams}]}
-        return self.choice([{'namespaces': spaces},
-                            {'pods': {'namespaceSelector': spaces, 'podSelector': self.pods()}}])
-
-    def cnp_rule(self, direction, ips):
-        peers = [self.choice([{'namespaces': self.space()},
-                              {'pods': {'namespaceSelector': self.space(),
-                                        'podSelector': self.pods()}}])]
-        rule = {'action': self.choice(('Accept', 'Deny', 'Pass'))}
-        if direction == 'egress' and self.random() < .3:
-            ip = self.choice(ips)
-            peers = [{'networks': [network(ip, 64 if ':' in ip else 24)]}]
-        elif self.random() < .5:
-            rule['protocols'] = [self.choice([
-                {'tcp': {'destinationPort': {'number': 80}}},
-                {'udp': {'destinationPort': {'range': {'start': 1, 'end': 100}}}},
-                {'sctp': {'destinationPort': {'number': 9003}}}])]
-        return dict(rule, **{'from' if direction == 'ingress' else 'to': peers})
-
-    def cluster_policy(self, ips):
-        spec = {'tier': self.choice(('Admin', 'Baseline')), 'priority': self.randint(0, 9),
-                'subject': self.subject()}
-        for direction in ('ingress', 'egress'):
-            rules = [self.cnp_rule(direction, ips) for _ in range(self.randint(0, 2))]
-            if rules:
-                spec[direction] = rules
-        return {'metadata': {'name': f'c{self.randrange(4)}'}, 'spec': spec}
+def policy(name, app, types, **rules):
+    return {'metadata': {'name': name, 'namespace': 'watched'},
+            'spec': {'podSelector': {'matchLabels': {'app': app}}, 'policyTypes': types, **rules}}
 
 
-def network(ip, bits):
-    import ipaddress
-    return str(ipaddress.ip_network(f'{ip}/{bits}', strict=False))
+def from_app(app, **spaces):
+    return [{'from': [{'podSelector': {'matchLabels': {'app': app}}, **spaces}]}]
 
 
-def brief(obj):
-    """What of an object decides verdicts."""
-    meta, spec = obj['metadata'], dict(obj.get('spec', {}))
-    spec.pop('containers', None)
-    return f'{meta.get("namespace", "")}/{meta["name"]} {meta.get("labels")} {json.dumps(spec)}'
+# never is reached by nobody and jail reaches nobody; always by client; host by guest, at times
+HOST_OPEN = policy('host', 'host', ['Ingress'], ingress=from_app(
+    'guest', namespaceSelector={'matchLabels': {'open': 'yes'}}))
+WATCHED_POLICIES = [
+    policy('never', 'never', ['Ingress']), policy('jail', 'jail', ['Egress']),
+    policy('always', 'always', ['Ingress'], ingress=from_app('client')), HOST_OPEN]
+CLOSING = {'metadata': {'name': 'closed'}, 'spec': {
+    'tier': 'Admin', 'priority': 3,
+    'subject': {'pods': {'namespaceSelector': {'matchLabels': {'watched': 'yes'}},
+                         'podSelector': {'matchLabels': {'app': 'host'}}}},
+    'ingress': [{'action': 'Deny', 'from': [{'pods': {
+        'namespaceSelector': {}, 'podSelector': {'matchLabels': {'app': 'guest'}}}}]}]}}
+SPACE_LABELS = {'watched': 'yes', 'open': 'yes'}
+
+
+def pod_object(ns, name, labels, ports, node=NODE, host=False):
+    return {'metadata': {'name': name, 'namespace': ns, 'labels': labels}, 'spec': {
+        'nodeName': node, 'hostNetwork': host, 'containers': [{
+            'name': 'c', 'image': 'x',
+            'ports': [{'name': n, 'protocol': p, 'containerPort': c} for n, p, c in ports]}]}}
+
+
+def status_of(ips, phase='Running'):
+    return {'status': {'phase': phase, 'podIP': ips[0] if ips else None,
+                       'podIPs': [{'ip': ip} for ip in ips] or None}}
+
+
+def brief(verb, args):
+    """A change on one line, without what does not matter."""
+    args = [dict(a) if isinstance(a, dict) else a for a in args]
+    for a in args:
+        if isinstance(a, dict) and 'containers' in a.get('spec', {}):
+            spec = dict(a['spec'])
+            ports = spec.pop('containers')[0]['ports']
+            spec['ports'] = ' '.join(f'{p["name"]}={p["protocol"]}/{p["containerPort"]}'
+                                     for p in ports)
+            a['spec'] = spec
+    return f'{verb} ' + ' '.join(a if isinstance(a, str) else json.dumps(a) for a in args)
+
+
+class Recorder:
+    """Does a change, and writes it down so that --replay can do it again."""
+
+    def __init__(self, api, path):
+        self.api, self.path, self.last, self.changes, self.by_kubectl = api, path, [], 0, 0
+        self.kubectl_failed = 0
+
+    def write(self, entry):
+        with open(self.path, 'a', encoding='utf-8') as f:
+            f.write(json.dumps(entry) + '\n')
+
+    def note(self, text):
+        self.last = self.last[-60:] + [text]
+
+    def do(self, verb, *args):
+        self.write([verb, *args])
+        self.note(brief(verb, args))
+        self.changes += 1
+        getattr(self.api, verb)(*args)
+
+    def kubectl(self, args, text=None):
+        if not self.api.kubectl_path:
+            return False
+        ok, said = self.api.kubectl(args, text)
+        if not ok:  # it may have done a part
+            self.kubectl_failed += 1
+            self.note(f'kubectl {args} failed: {said.strip()[-200:]}')
+            return False
+        self.write(['kubectl', args, text])
+        self.note(f'kubectl {" ".join(args)} {text or ""}')
+        self.changes += 1
+        self.by_kubectl += 1
+        return True
 
 
 class Changes:
-    """Changes of the API's objects; last is what was done, for who has to find out."""
+    def __init__(self, recorder, chance, lab_pods, lab_nodes):
+        self.r, self.chance = recorder, chance
+        self.lab_node = next(n for n in lab_nodes if n['metadata']['name'] == NODE)
+        self.nodes = {NODE: [a['address'] for a in self.lab_node['status']['addresses']],
+                      **NODES_OF}
+        self.lab = {(p['metadata']['namespace'], p['metadata']['name']):
+                    [i['ip'] for i in p['status']['podIPs']] for p in lab_pods}
+        self.places = {k[1]: ips for k, ips in self.lab.items() if k[0] == 'places'}
+        own = [c.rsplit('.', 1)[0] for c in self.lab_node['spec']['podCIDRs'] if '.' in c][0]
+        own6 = [c.split('/')[0] for c in self.lab_node['spec']['podCIDRs'] if ':' in c][0]
+        self.ghosts = [(f'{own}.{200 + k}', f'{own6}c8:{k}') for k in range(3)]
+        self.homes = [(NODE, tuple(ips)) for ips in self.places.values()]
+        self.homes += [(NODE, g) for g in self.ghosts] + [(OTHER, r) for r in REMOTE]
+        self.ips = [ip for _, ips in self.homes for ip in ips] + ['192.0.2.7', '2001:db8::7']
+        self.ips += self.nodes[OTHER]
+        self.pods, self.policies, self.node_objects = {}, {}, {}
+        self.open = True
 
-    def __init__(self, model, chance):
-        self.model, self.chance = model, chance
-        self.last = []
-        self.ips = [i['ip'] for (p, _, _), o in model.objects.items() if p == PODS
-                    for i in o['status']['podIPs']]
+    def addresses(self):
+        """Every address that a pod may ever have, and some."""
+        return sorted(set(self.ips))
 
-    def have(self, path, spaces=SPACES):
-        with self.model.lock:
-            return [k for k in self.model.objects if k[0] == path and
-                    (k[1] in spaces if k[1] else k[2] in spaces or path == CLUSTER_POLICIES)]
+    # ---- the beginning ----
 
-    def put(self, path, obj, why):
-        self.last = self.last[-30:] + [f'{why}: {brief(obj)}']
-        self.model.apply(path, obj)
+    def put_node(self, name, cidrs=None, labels=None):
+        if name == NODE:
+            cidrs = cidrs or self.lab_node['spec']['podCIDRs']
+        else:
+            cidrs = ['10.99.7.0/24', 'fd99::7:0/112']
+        self.r.do('put', 'nodes', {'metadata': {'name': name, 'labels': labels or {}},
+                                   'spec': {'podCIDR': cidrs[0], 'podCIDRs': cidrs}})
+        self.r.do('patch', 'nodes', None, name, {'status': {'addresses': [
+            {'type': 'InternalIP', 'address': ip} for ip in self.nodes[name]]}}, '/status')
+        self.node_objects[name] = cidrs
 
-    def copy(self, key):
-        with self.model.lock:
-            return json.loads(json.dumps(self.model.objects[key]))
+    def begin(self):
+        for name in self.nodes:
+            self.put_node(name, labels={'zone': 'x'})
+        for ns in ALL_SPACES:
+            self.r.do('put', 'namespaces', {'metadata': {'name': ns, 'labels': {'team': ns}}})
+        self.r.do('put', 'namespaces', {'metadata': {'name': 'watched', 'labels': SPACE_LABELS}})
+        ports = [(n, p, c) for n, (p, c) in NAMED.items()]
+        for (ns, name), ips in self.lab.items():
+            if ns != 'places':
+                self.make_watched(ns, name, ips, ports)
+        for p in WATCHED_POLICIES:
+            self.r.do('put', 'networkpolicies', p)
+        for i, (_, ips) in enumerate(self.homes[:PLACES]):
+            self.make_pod(SPACES[i % 3], f'p{i // 3}', NODE, list(ips))
 
-    def remove(self, path, keys=None):
-        keys = self.have(path) if keys is None else keys
+    def make_watched(self, ns, name, ips, ports=()):
+        self.r.do('put', 'pods', pod_object(ns, name, {'app': name}, ports))
+        self.r.do('patch', 'pods', ns, name, status_of(ips), '/status')
+
+    # ---- pods ----
+
+    def labels(self):
+        c = self.chance
+        made = {'app': f'a{c.randrange(4)}', 'tier': c.choice('ab'), 'odd': 'yes'}
+        return {k: v for k, v in made.items() if c.random() < .85}
+
+    def make_pod(self, ns, name, node, ips, host=False):
+        c = self.chance
+        ports = [(n, p, port if c.random() < .7 else c.choice((80, 8080, 53, 9003, 100)))
+                 for n, (p, port) in NAMED.items() if c.random() < .85]
+        self.r.do('put', 'pods', pod_object(ns, name, self.labels(), ports, node, host))
+        if c.random() < .93:  # else it has no address yet
+            self.r.do('patch', 'pods', ns, name, status_of(ips), '/status')
+        self.pods[ns, name] = {'node': node, 'ips': ips, 'host': host}
+
+    def free_homes(self):
+        taken = {ip for p in self.pods.values() for ip in p['ips']}
+        return [h for h in self.homes if not taken & set(h[1])] or self.homes
+
+    def home(self):
+        c = self.chance
+        node, ips = c.choice(self.free_homes() if c.random() < .9 else self.homes)
+        part = c.random()
+        return node, list(ips if part < .7 else ips[:1] if part < .85 else ips[1:])
+
+    def new_pod(self):
+        c = self.chance
+        key = c.choice(ALL_SPACES), f'p{c.randrange(5)}'
+        if key in self.pods:
+            self.delete_pod(key)
+        if c.random() < .08:
+            node = c.choice((NODE, OTHER))
+            self.make_pod(*key, node, list(self.nodes[node]), True)
+        else:
+            self.make_pod(*key, *self.home())
+
+    def delete_pod(self, key=None):
+        if not key and not self.pods:
+            return
+        key = key or self.chance.choice(sorted(self.pods))
+        del self.pods[key]
+        if not (self.by_kubectl() and self.r.kubectl(
+                ['delete', 'pod', key[1], '-n', key[0], '--now', '--wait=false'])):
+            self.r.do('delete', 'pods', *key)
+
+    def take_over(self):
+        """A pod goes, and another one gets its addresses at once."""
+        here = [k for k, p in sorted(self.pods.items()) if p['ips'] and not p['host']]
+        if not here:
+            return
+        c = self.chance
+        old = c.choice(here)
+        node, ips = self.pods[old]['node'], self.pods[old]['ips']
+        key = c.choice(ALL_SPACES), f'p{c.randrange(5)}'
+        if key in self.pods and key != old:
+            self.delete_pod(key)
+        if c.random() < .25:  # completed, it has none; its object stays
+            self.complete(old)
+            if key == old:
+                self.delete_pod(old)
+        else:
+            self.delete_pod(old)
+        self.make_pod(*key, node, ips)
+
+    def complete(self, key):
+        self.r.do('patch', 'pods', *key, {'status': {
+            'phase': self.chance.choice(('Succeeded', 'Failed'))}}, '/status')
+        self.pods[key]['ips'] = []
+
+    def complete_any(self):
+        if self.pods:
+            self.complete(self.chance.choice(sorted(self.pods)))
+
+    def move(self):
+        """Another address of the same pod, or one family more or less."""
+        keys = [k for k, p in sorted(self.pods.items()) if p['ips'] and not p['host']]
         if keys:
             key = self.chance.choice(keys)
-            self.last = self.last[-30:] + [f'delete {key}']
-            self.model.delete(*key)
+            node, ips = self.home()
+            if node == self.pods[key]['node']:
+                self.pods[key]['ips'] = ips
+                self.r.do('patch', 'pods', *key, status_of(ips), '/status')
 
     def relabel_pod(self):
-        key = self.chance.choice(self.have(PODS))
-        pod = self.copy(key)
-        pod['metadata']['labels'] = {'app': f'a{self.chance.randrange(4)}',
-                                     'tier': self.chance.choice('ab')}
-        self.put(PODS, pod, 'pod labels')
+        if not self.pods:
+            return
+        key = self.chance.choice(sorted(self.pods))
+        labels = dict({'app': None, 'tier': None, 'odd': None}, **self.labels())
+        if self.by_kubectl() and self.r.kubectl(
+                ['label', 'pod', key[1], '-n', key[0], '--overwrite',
+                 *(f'{k}={v}' if v else f'{k}-' for k, v in labels.items())]):
+            return
+        self.r.do('patch', 'pods', *key, {'metadata': {'labels': labels}})
+
+    # ---- namespaces and nodes ----
 
     def relabel_space(self):
-        space = self.copy((NAMESPACES, None, self.chance.choice(SPACES)))
-        name = space['metadata']['name']
-        space['metadata']['labels'] = {'team': self.chance.team(),
-                                       'kubernetes.io/metadata.name': name}
-        self.put(NAMESPACES, space, 'namespace labels')
-
-    def ghost(self):
-        """A pod that only the API knows, here or on another node, comes, or is another's."""
-        here, k = self.chance.random() < .5, self.chance.randrange(4)
-        base = self.copy(self.chance.choice([k for k in self.have(PODS) if k[2][0] == 'p']))
-        own = base['status']['podIPs'][0]['ip'].rsplit('.', 1)[0]
-        ip = f'{own}.{200 + k}' if here else f'10.99.7.{k + 1}'
-        base['metadata'].update(name=f'ghost-{int(here)}-{k}')
-        base['metadata'].pop('uid', None)
-        base['spec']['nodeName'] = NODE if here else 'node-9'
-        base['status'].update(podIP=ip, podIPs=[{'ip': ip}])
-        for other in [o for o in self.have(PODS) if o[2] == base['metadata']['name']]:
-            if other[1] != base['metadata']['namespace']:
-                self.model.delete(*other)
-        self.put(PODS, base, 'pod')
-
-    def any(self):
         c = self.chance
-        c.choice([
-            lambda: self.put(POLICIES, c.network_policy(self.ips), 'policy'),
-            lambda: self.put(POLICIES, c.network_policy(self.ips), 'policy'),
-            lambda: self.put(CLUSTER_POLICIES, c.cluster_policy(self.ips), 'cluster policy'),
-            lambda: self.remove(POLICIES), lambda: self.remove(CLUSTER_POLICIES),
-            self.relabel_pod, self.relabel_pod, self.relabel_space, self.ghost, self.ghost,
-            lambda: self.remove(PODS, [k for k in self.have(PODS) if k[2].startswith('ghost')]),
-        ])()
+        ns, team = c.choice(ALL_SPACES), c.choice((*ALL_SPACES, None))
+        if self.by_kubectl() and self.r.kubectl(
+                ['label', 'namespace', ns, '--overwrite', f'team={team}' if team else 'team-']):
+            return
+        self.r.do('put', 'namespaces', {'metadata': {
+            'name': ns, 'labels': {'team': team} if team else {}}})
 
+    def relabel_all(self):
+        ns, tier = self.chance.choice(ALL_SPACES), self.chance.choice('ab')
+        self.r.kubectl(['label', 'pods', '--all', '-n', ns, '--overwrite', f'tier={tier}'])
 
-# ---- the server's trouble ----
+    def delete_space(self):
+        """With all that is in it; and it comes back."""
+        if not (self.by_kubectl() and self.r.kubectl(['delete', 'namespace', 'grey',
+                                                      '--wait=false'])):
+            self.r.do('delete', 'namespaces', None, 'grey')
+        for known in (self.pods, self.policies):
+            for key in [k for k in known if 'grey' in k]:
+                del known[key]
+        self.r.do('put', 'namespaces', {'metadata': {'name': 'grey', 'labels': {'team': 'grey'}}})
 
-class Trouble:
-    """What an API server does wrong, or somebody on the way to it. heal() ends all of it."""
+    def change_node(self):
+        c, roll = self.chance, self.chance.random()
+        name = c.choice((NODE, OTHER))
+        if roll < .2 and name in self.node_objects:
+            del self.node_objects[name]
+            self.r.do('delete', 'nodes', None, name)
+            return
+        cidrs = list(self.lab_node['spec']['podCIDRs'])
+        if roll > .7:
+            cidrs += ['fd00:1234::/64'] if c.random() < .5 else ['10.88.0.0/24']
+        self.put_node(name, cidrs, {'zone': c.choice('xyz')})
 
-    def __init__(self, model, start, chance):
-        self.model, self.start, self.chance = model, start, chance
-        self.server = start(0)
-        self.cuts = 0
-        self.quiet = False
-        self.honest = Connection.raw
-        Connection.raw = lambda connection, data: self.raw(connection, data)
+    # ---- policies ----
 
-    def raw(self, connection, data):
-        if self.cuts and self.chance.random() < .3:
-            self.cuts -= 1
-            connection.sock.sendall(data[:self.chance.randrange(len(data) + 1)])
-            self.chance.choice((connection.reset, connection.close))()
-            raise OSError('cut')
-        self.honest(connection, data)
+    def by_kubectl(self):
+        return self.chance.random() < .12
 
-    def heal(self):
-        self.cuts, self.quiet = 0, False
-        if self.server.stopped:
-            for _ in range(100):
-                try:
-                    self.server = self.start(self.server.port)
-                    break
-                except OSError:  # the port is not free yet
-                    time.sleep(.05)
-        self.server.hook = None
+    def put_policy(self, resource, obj):
+        meta = obj['metadata']
+        if resource == 'networkpolicies' and self.chance.random() < .2:
+            meta['namespace'] = 'grey'
+        self.policies[resource, meta.get('namespace'), meta['name']] = True
+        if self.by_kubectl():
+            kind, version = KINDS[resource][:2]
+            text = json.dumps(dict(obj, kind=kind, apiVersion=version))
+            how = ['--server-side', '--force-conflicts'] if self.chance.random() < .5 else []
+            if self.r.kubectl(['apply', *how, '-f', '-'], text):
+                return
+        self.r.do('put', resource, obj)
 
-    def refuse(self):
-        self.server.hook = lambda request, connection: connection.reset() or True
-        self.server.cut()
+    def delete_policy(self):
+        if not self.policies:
+            return
+        key = self.chance.choice(sorted(self.policies, key=str))
+        resource, ns, name = key
+        del self.policies[key]
+        if not (self.by_kubectl() and self.r.kubectl(
+                ['delete', resource, name, *(['-n', ns] if ns else []), '--wait=false'])):
+            self.r.do('delete', *key)
 
-    def silent(self):
-        self.quiet = True
-
-        def hold(_request, connection):
-            while self.quiet and not self.server.stopped:
-                time.sleep(.05)
-            connection.reset()
-            return True
-        self.server.hook = hold
-        self.server.cut()
-
-    def gone(self):
-        self.model.compact()
-        self.server.cut()
-
-    def restart(self):
-        self.server.stop()
-
-    def overloaded(self):
-        self.server.hook = lambda request, connection: connection.send(
-            self.chance.choice((429, 500, 503)), b'{}', {'Retry-After': '1'}) or True
-        self.server.cut()
-
-    def cut_bytes(self):
-        self.cuts = self.chance.randint(1, 12)
-        self.server.cut()
+    def delete_all(self):
+        ns = self.chance.choice(ALL_SPACES)
+        keys = [k for k in sorted(self.policies, key=str) if k[1] == ns]
+        if self.r.kubectl(['delete', 'networkpolicies', '--all', '-n', ns, '--wait=false']):
+            for key in keys:
+                del self.policies[key]
 
     def any(self):
-        kind = self.chance.choice(('refuse', 'silent', 'gone', 'gone', 'restart', 'overloaded',
-                                   'cut_bytes', 'cut_bytes', 'cut_bytes'))
-        getattr(self, kind)()
-        return kind
+        c, ips = self.chance, self.ips
+        what = c.choices((
+            lambda: self.put_policy('networkpolicies', c.network_policy(ips)),
+            lambda: self.put_policy('clusternetworkpolicies', c.cluster_policy(ips)),
+            lambda: self.put_policy('adminnetworkpolicies', c.admin_policy(ips)),
+            lambda: self.put_policy('baselineadminnetworkpolicies', c.baseline_policy(ips)),
+            self.delete_policy, self.relabel_pod, self.relabel_space, self.new_pod,
+            self.delete_pod, self.take_over, self.complete_any, self.move, self.change_node,
+            self.delete_space, self.relabel_all, self.delete_all),
+            (20, 6, 3, 2, 14, 14, 6, 8, 5, 6, 2, 4, 3, 1, 1, .5))[0]
+        what()
 
+    # ---- the guest ----
 
-# ---- a server that lies ----
+    def toggle(self):
+        """Closes or opens the way from guest to host, in one of many ways. Tells which."""
+        if self.open:
+            self.way = self.chance.choice(('policy', 'pod label', 'namespace label', 'pod deleted',
+                                           'cluster policy', 'pod completed'))
+        self.open = not self.open
+        getattr(self, 'by_' + self.way.replace(' ', '_'))(self.open)
+        return self.way
 
-def endless(connection, head, piece):
-    connection.begin()
-    connection.chunk(head)
-    for _ in range(2000):  # more than any bound of the client
-        connection.chunk(piece)
+    def by_policy(self, opened):
+        self.r.do('put', 'networkpolicies', HOST_OPEN if opened else
+                  policy('host', 'host', ['Ingress']))
 
+    def by_pod_label(self, opened):
+        self.r.do('patch', 'pods', 'watched', 'guest',
+                  {'metadata': {'labels': {'app': 'guest' if opened else 'nobody'}}})
 
-def whole(body):
-    return lambda request, connection: connection.send(200, body) or True
+    def by_namespace_label(self, opened):
+        self.r.do('patch', 'namespaces', None, 'watched',
+                  {'metadata': {'labels': {'open': 'yes' if opened else None}}})
 
+    def by_pod_deleted(self, opened):
+        if opened:
+            self.make_watched('watched', 'guest', self.lab['watched', 'guest'])
+        else:
+            self.r.do('delete', 'pods', 'watched', 'guest')
 
-def of_kind(**more):
-    def answer(request, connection):
-        kind, api, _ = KINDS.get(request.path, ('Status', 'v1', False))
-        connection.send(200, dict({'kind': kind + 'List', 'apiVersion': api}, **more))
-        return True
-    return answer
+    def by_pod_completed(self, opened):
+        if opened:
+            self.by_pod_deleted(False)
+            self.by_pod_deleted(True)
+        else:
+            self.r.do('patch', 'pods', 'watched', 'guest', {'status': {'phase': 'Succeeded'}},
+                      '/status')
 
-
-def event(*events):
-    def answer(request, connection):
-        connection.begin()
-        for e in events:
-            connection.chunk(e)
-        connection.end()
-        return True
-    return answer
-
-
-def raw(data):
-    return lambda request, connection: connection.raw(data) or connection.close() or True
-
-
-CORE = (PODS, NAMESPACES, POLICIES, '/api/v1/nodes')
-DEEP = b'[' * 200000
-HOSTILE = {
-    'nothing': whole(b''), 'empty-object': whole({}), 'null': whole(b'null'), 'list': whole([]),
-    'other-kind': whole({'kind': 'ConfigMapList', 'apiVersion': 'v1', 'metadata': {
-        'resourceVersion': '9'}, 'items': []}),
-    'items-a-number': of_kind(metadata={'resourceVersion': '900'}, items=5),
-    'items-a-map': of_kind(metadata={'resourceVersion': '900'}, items={'a': 1}),
-    'items-without-version': of_kind(items=[]),
-    'version-a-map': of_kind(metadata={'resourceVersion': {}}, items=[]),
-    'items-of-wrong-types': of_kind(metadata={'resourceVersion': '900'}, items=[5, None, 'x', []]),
-    'deep': whole(b'{"kind":"PodList","items":' + DEEP),
-    'deep-event': event(b'{"type":"ADDED","object":' + DEEP + b'\n'),
-    'endless-string': lambda r, c: endless(c, b'{"kind":"', b'x' * 65536) or True,
-    'endless-blanks': lambda r, c: endless(c, b'{', b' ' * 65536) or True,
-    'endless-header': lambda r, c: [c.raw(b'HTTP/1.1 200 OK\r\n')] and [
-        c.raw(b'X-A: ' + b'y' * 65000 + b'\r\n') for _ in range(200)] and True,
-    'wrong-events': event({'type': 7}, {'type': 'ADDED'}, {'type': 'ADDED', 'object': 5},
-                          {'type': 'DELETED', 'object': []}, {'type': 'BOOKMARK', 'object': None},
-                          [], 5, {'type': 'ERROR', 'object': 'x'}, {'type': 'UNHEARD', 'object': {}}),
-    'bookmark-ends-early': event({'type': 'BOOKMARK', 'object': {'metadata': {
-        'annotations': {'k8s.io/initial-events-end': 'true'}}}}),
-    'bad-chunks': raw(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello'),
-    'short': raw(b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"kind":"PodList","items":[]}'),
-    'long': raw(b'HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}'),
-    'no-http': raw(b'\x00\xff' * 5000), 'not-gzip': raw(
-        b'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd'),
-    'forbidden': lambda r, c: c.send(403, b'{}') or True,
-    # of the cluster-wide kinds it would be the truth: they come and go
-    'not-found': lambda r, c: r.path in CORE and (c.send(404, b'404 page not found') or True),
-}
-
-
-def new_server(model, in_node):
-    """A function that starts a server on a port (0: any) in the node's network namespace."""
-    return lambda port: in_node(lambda: Server(model, port=port))
+    def by_cluster_policy(self, opened):
+        if opened:
+            self.r.do('delete', 'clusternetworkpolicies', None, 'closed')
+        else:
+            self.r.do('put', 'clusternetworkpolicies', CLOSING)

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's maps against the engine: mapcheck PINS MANIFESTS NODE
+ * The kernel's maps against the engine: mapcheck PINS MANIFESTS NODE [ADDRESS]...
  *
  * Reads back what a node enforces, compiles the manifests from nothing, and asks
- * both about every pair of pods, nodes and some other addresses, each family and
- * some ports. Of a connection between two pods of the node the program that is
- * compiled for no node in particular, as weir eval does, is asked too. Prints what
- * differs, and "N verdicts, M denied"; exit status 1 where something does.
+ * both about every pair of addresses of pods and nodes, those told, and some
+ * others, each family and some ports. Of a connection between two pods of the
+ * node the program that is compiled for no node in particular, as weir eval does,
+ * is asked too. An address in the node's pod range that no pod has is denied.
+ *
+ * Authors are numbered by each program for itself. One number of the maps must
+ * stand for one author of the engine wherever it is met.
+ *
+ * Prints what differs, and "N verdicts, M denied, K differ"; exit status 1 where
+ * something does.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/decode.h"
+#include "base/buf.h"
 #include "base/inet.h"
 #include "base/vec.h"
 #include "datapath/datapath.h"
@@ -20,25 +27,36 @@
 #include "input/input.h"
 #include "model/world.h"
 
-#define TOLD_MAX 5
+#define TOLD_MAX 12
 
 static const struct {
 	uint8_t proto;
 	uint16_t port;
-} flows[] = {{WR_TCP, 80}, {WR_TCP, 8080},  {WR_TCP, 443}, {WR_UDP, 53},
-	     {WR_UDP, 80}, {WR_SCTP, 9003}, {1, 0}};
+} flows[] = {{WR_TCP, 80}, {WR_TCP, 8080}, {WR_TCP, 443}, {WR_TCP, 100}, {WR_TCP, 101},
+	     {WR_UDP, 53}, {WR_UDP, 80},   {WR_UDP, 61},  {WR_SCTP, 80}, {WR_SCTP, 9003},
+	     {1, 0}};
 #define N_FLOWS (sizeof(flows) / sizeof(flows[0]))
 
 static const char *const outside[] = {"192.0.2.7", "8.8.8.8", "2001:db8::7"};
 
 struct end {
 	struct wr_ip ip;
-	bool pod_here; /* of this node */
+	bool pod_here; /* a pod of this node */
+	bool unknown;  /* in this node's range, and no pod has it */
 	struct wr_side node, any;
+};
+
+/* What an author's number in the maps was seen to be: the engine's number, and where. */
+struct meaning {
+	bool seen;
+	uint32_t author;
+	const struct end *a, *b;
+	size_t flow;
 };
 
 static struct wr_diags *diags;
 static WR_VEC(struct end) ends;
+static WR_VEC(struct meaning) meanings;
 static struct wr_program *for_node, *for_any;
 static struct wr_image *image;
 static unsigned long verdicts, denied, wrong;
@@ -53,60 +71,169 @@ static void must(int rc, const char *what)
 	exit(2);
 }
 
-static void add_end(const struct wr_ip *ip, bool pod_here)
+/* ---- what differs, in words ---- */
+
+static void say_end(const struct end *e)
 {
-	struct end e = {.ip = *ip, .pod_here = pod_here};
-	wr_side_ip(for_node, ip, &e.node);
-	wr_side_ip(for_any, ip, &e.any);
-	must(wr_vec_push(&ends, e), "ends");
+	char ip[WR_IP_TEXT];
+	const struct wr_world *w = wr_program_world(for_any);
+	printf("%s", wr_ip_format(&e->ip, ip));
+	if (e->any.pod != WR_NONE)
+		printf(" (%s/%s)", w->pods[e->any.pod].ns, w->pods[e->any.pod].name);
+	else if (e->any.node != WR_NONE)
+		printf(" (node %s)", w->nodes[e->any.node].name);
+	else
+		printf(e->unknown ? " (no pod's)" : " (outside)");
 }
 
-static void tell(const struct end *a, const struct end *b, size_t flow,
-		 const struct wr_verdict *want, const struct wr_verdict *got)
+static void say_author(const struct wr_program *p, uint32_t number)
 {
-	char from[WR_IP_TEXT], to[WR_IP_TEXT];
-	if (wrong++ < TOLD_MAX)
-		printf("%s to %s protocol %u port %u: the engine says egress %d ingress %d, the "
-		       "maps "
-		       "%d %d\n",
-		       wr_ip_format(&a->ip, from), wr_ip_format(&b->ip, to), flows[flow].proto,
-		       flows[flow].port, want->dir[0].allow, want->dir[1].allow, got->dir[0].allow,
-		       got->dir[1].allow);
+	static const char *const kinds[] = {"nobody", "rule", "isolation by", "itself", "its node"};
+	const struct wr_world *w = wr_program_world(p);
+	const struct wr_author *author = wr_program_author(p, number);
+	char title[WR_POLICY_TITLE];
+	printf("%s", kinds[author->kind]);
+	if (author->kind == WR_BY_RULE)
+		printf(" %u of %s", author->rule + 1,
+		       wr_policy_title(&w->policies[author->policy], title));
+	for (uint32_t i = 0; author->kind == WR_BY_ISOLATION && i < author->n; i++)
+		printf("%s %s", i ? "," : "",
+		       wr_policy_title(&w->policies[author->policies[i]], title));
+}
+
+static bool say_flow(const struct end *a, const struct end *b, size_t flow)
+{
+	if (wrong++ >= TOLD_MAX)
+		return false;
+	say_end(a);
+	printf(" to ");
+	say_end(b);
+	printf(" protocol %u port %u: ", flows[flow].proto, flows[flow].port);
+	return true;
+}
+
+static void say_verdict(const struct end *a, const struct end *b, size_t flow,
+			const struct wr_program *p, const struct wr_verdict *want,
+			const struct wr_verdict *got)
+{
+	if (!say_flow(a, b, flow))
+		return;
+	for (int dir = 0; dir < 2; dir++) {
+		printf("%s: the engine %s (", dir == WR_EGRESS ? "egress" : "ingress",
+		       want->dir[dir].allow ? "allows" : "denies");
+		if (p)
+			say_author(p, want->dir[dir].author);
+		printf("), the maps %s (number %u)%s", got->dir[dir].allow ? "allow" : "deny",
+		       got->dir[dir].author, dir ? "\n" : "; ");
+	}
+}
+
+/* ---- comparing ---- */
+
+static bool same_author(uint32_t a, uint32_t b)
+{
+	const struct wr_author *x = wr_program_author(for_node, a),
+			       *y = wr_program_author(for_node, b);
+	return a == b ||
+	       (x->kind == y->kind && x->dir == y->dir && x->policy == y->policy &&
+		x->rule == y->rule && x->n == y->n &&
+		(!x->n || !memcmp(x->policies, y->policies, x->n * sizeof(*x->policies))));
+}
+
+static void compare_author(const struct end *a, const struct end *b, size_t flow, uint32_t want,
+			   uint32_t got)
+{
+	while (meanings.n <= got)
+		must(wr_vec_push(&meanings, (struct meaning){0}), "meanings");
+	struct meaning *m = &meanings.items[got];
+	if (!m->seen)
+		*m = (struct meaning){true, want, a, b, flow};
+	if (same_author(m->author, want) || !say_flow(a, b, flow))
+		return;
+	printf("the author is number %u of the maps and, of the engine, ", got);
+	say_author(for_node, want);
+	printf("; of ");
+	say_end(m->a);
+	printf(" to ");
+	say_end(m->b);
+	printf(" protocol %u port %u it is ", flows[m->flow].proto, flows[m->flow].port);
+	say_author(for_node, m->author);
+	printf("\n");
 }
 
 static void compare(const struct end *a, const struct end *b, size_t flow)
 {
-	struct wr_verdict want, got;
+	struct wr_verdict want = {0}, got;
 	uint8_t proto = flows[flow].proto;
 	uint16_t port = flows[flow].port;
 	if (proto == 1 && a->ip.family == 6)
 		proto = 58;
-	wr_evaluate(for_node, &a->node, &b->node, proto, port, &want);
 	wr_image_evaluate(image, &a->ip, &b->ip, proto, port, &got);
 	verdicts++;
 	denied += !got.allow;
-	if (want.dir[0].allow != got.dir[0].allow || want.dir[1].allow != got.dir[1].allow) {
-		tell(a, b, flow, &want, &got);
+	if (a->unknown || b->unknown) {
+		if (got.allow)
+			say_verdict(a, b, flow, NULL, &want, &got);
 		return;
 	}
+	wr_evaluate(for_node, &a->node, &b->node, proto, port, &want);
+	if (want.dir[0].allow != got.dir[0].allow || want.dir[1].allow != got.dir[1].allow) {
+		say_verdict(a, b, flow, for_node, &want, &got);
+		return;
+	}
+	/* the direction of a pod of another node is that node's to judge */
+	if (a->pod_here)
+		compare_author(a, b, flow, want.dir[WR_EGRESS].author, got.dir[WR_EGRESS].author);
+	if (b->pod_here)
+		compare_author(a, b, flow, want.dir[WR_INGRESS].author, got.dir[WR_INGRESS].author);
 	if (!a->pod_here || !b->pod_here)
 		return;
 	wr_evaluate(for_any, &a->any, &b->any, proto, port, &want);
 	if (want.allow != got.allow)
-		tell(a, b, flow, &want, &got);
+		say_verdict(a, b, flow, for_any, &want, &got);
 }
 
-static void add_ends(const struct wr_world *w, const char *node)
+/* ---- the addresses ---- */
+
+static bool in_own_range(const struct wr_world *w, uint32_t node, const struct wr_ip *ip)
 {
-	uint32_t own = wr_world_find_node(w, node);
+	const struct wr_object *o = node == WR_NONE ? NULL : w->nodes[node].object;
+	for (size_t i = 0; o && i < o->node.n_pod_cidrs; i++)
+		if (wr_cidr_contains(&o->node.pod_cidrs[i], ip))
+			return true;
+	return false;
+}
+
+static void add_end(const struct wr_world *w, uint32_t own, const struct wr_ip *ip)
+{
+	struct end e = {.ip = *ip};
+	for (size_t i = 0; i < ends.n; i++)
+		if (wr_ip_equal(&ends.items[i].ip, ip))
+			return;
+	wr_side_ip(for_node, ip, &e.node);
+	wr_side_ip(for_any, ip, &e.any);
+	if (e.any.pod != WR_NONE && !w->pods[e.any.pod].host_network)
+		e.pod_here = own != WR_NONE && w->pods[e.any.pod].node == own;
+	e.unknown = e.any.endpoint == WR_NONE && in_own_range(w, own, ip);
+	must(wr_vec_push(&ends, e), "ends");
+}
+
+static void add_ends(const struct wr_world *w, uint32_t own, char **more, int n)
+{
+	struct wr_ip ip;
 	for (uint32_t i = 0; i < w->n_pods; i++)
-		for (uint32_t k = 0; k < w->pods[i].n_ips; k++)
-			if (!w->pods[i].host_network)
-				add_end(&w->pods[i].ips[k], w->pods[i].node == own);
+		for (size_t k = 0; k < w->pods[i].n_ips; k++)
+			add_end(w, own, &w->pods[i].ips[k]);
+	for (uint32_t i = 0; i < w->n_nodes; i++)
+		for (size_t k = 0; k < w->nodes[i].n_ips; k++)
+			add_end(w, own, &w->nodes[i].ips[k]);
 	for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
-		struct wr_ip ip;
 		must(wr_ip_parse(outside[i], &ip), outside[i]);
-		add_end(&ip, false);
+		add_end(w, own, &ip);
+	}
+	for (int i = 0; i < n; i++) {
+		must(wr_ip_parse(more[i], &ip), more[i]);
+		add_end(w, own, &ip);
 	}
 }
 
@@ -114,8 +241,8 @@ int main(int argc, char **argv)
 {
 	struct wr_objects objects;
 	struct wr_world *w;
-	if (argc != 4) {
-		fprintf(stderr, "usage: mapcheck PINS MANIFESTS NODE\n");
+	if (argc < 4) {
+		fprintf(stderr, "usage: mapcheck PINS MANIFESTS NODE [ADDRESS]...\n");
 		return 2;
 	}
 	diags = wr_diags_new();
@@ -128,7 +255,7 @@ int main(int argc, char **argv)
 	must(wr_compile(w, &opts, NULL, &for_node), "compile");
 	must(wr_compile(w, NULL, NULL, &for_any), "compile");
 	must(wr_image_read(argv[1], diags, &image), argv[1]);
-	add_ends(w, argv[3]);
+	add_ends(w, wr_world_find_node(w, argv[3]), argv + 4, argc - 4);
 	for (size_t i = 0; i < ends.n * ends.n * N_FLOWS; i++) {
 		const struct end *a = &ends.items[i / N_FLOWS / ends.n],
 				 *b = &ends.items[i / N_FLOWS % ends.n];
@@ -136,6 +263,7 @@ int main(int argc, char **argv)
 			compare(a, b, i % N_FLOWS);
 	}
 	printf("%lu verdicts, %lu denied, %lu differ\n", verdicts, denied, wrong);
+	wr_vec_free(&meanings);
 	wr_vec_free(&ends);
 	wr_image_free(image);
 	wr_program_unref(for_any);
