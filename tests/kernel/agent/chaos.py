@@ -21,6 +21,7 @@ import argparse
 import json
 import mmap
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -33,7 +34,7 @@ import time
 import agent as base
 from agent import LAB, WEIR, Agent, result, wait, weir
 from chance import Chance
-from chaos_api import Api, ApiServer, Road
+from chaos_api import KINDS, Api, ApiServer, Road
 from chaos_traffic import CELLS
 from chaos_world import NODE, Changes, Recorder, lab_manifests
 
@@ -151,12 +152,18 @@ class Chaos:
         print(f'# {text}'.replace('\n', '\n# '), flush=True)
         self.wrong.append(text.replace('\n', ' | ')[:1500])
 
+    def watching(self):
+        """Whether the agent hears of everything: else the next change waits for a back-off."""
+        text = base.get('/metrics')[1]
+        return len(re.findall(r'^weir_api_watch_live{.*} 1$', text, re.M)) >= len(KINDS)
+
     def quiet(self, trouble=False, packets=False):
         """All is well: the maps agree within the bound, stay so, and so do packets."""
         begun, kind = time.monotonic(), 'trouble' if trouble else 'calm'
         bound = self.slow * (CONVERGED if trouble else CALM)
         manifest = self.manifest()
-        while not (self.maps_agree(manifest) and self.agent.ready()):
+        while not (self.maps_agree(manifest) and self.agent.ready() and
+                   (not trouble or self.watching())):
             if self.agent.process.poll() is not None:
                 self.fail(f'the agent died ({self.agent.process.returncode})')
                 return
