@@ -157,13 +157,13 @@ class Chaos:
         text = base.get('/metrics')[1]
         return len(re.findall(r'^weir_api_watch_live{.*} 1$', text, re.M)) >= len(KINDS)
 
-    def quiet(self, trouble=False, packets=False):
+    def quiet(self, trouble=False, live=False, packets=False):
         """All is well: the maps agree within the bound, stay so, and so do packets."""
         begun, kind = time.monotonic(), 'trouble' if trouble else 'calm'
         bound = self.slow * (CONVERGED if trouble else CALM)
         manifest = self.manifest()
         while not (self.maps_agree(manifest) and self.agent.ready() and
-                   (not trouble or self.watching())):
+                   (not live or self.watching())):
             if self.agent.process.poll() is not None:
                 self.fail(f'the agent died ({self.agent.process.returncode})')
                 return
@@ -281,7 +281,7 @@ class Chaos:
 
     def heal(self, whole):
         self.road.heal()
-        if whole:  # else the server goes on doing wrong what it does
+        if whole:
             self.server.stop()
             self.server.start()
         self.start_agent()
@@ -333,17 +333,19 @@ class Chaos:
 
     def round(self):
         c = self.chance
-        kind = c.choices(('one', 'few', 'many', 'guest', 'trouble'), (4, 4, 3, 3, 2))[0]
-        packets = c.random() < .25
+        kind = c.choices(('one', 'few', 'many', 'guest', 'trouble'), (8, 8, 5, 4, 2))[0]
+        packets = c.random() < (.5 if kind == 'trouble' else .06)
         if kind == 'guest':
             self.guest()
             self.quiet()
         elif kind == 'trouble':
             self.storm(c.randint(10, 30), .3)
-            self.heal(c.random() < .7)
-            self.quiet(trouble=True, packets=packets)
-            self.heal(True)
-            self.quiet(trouble=True)
+            whole = c.random() < .8  # else the server goes on doing wrong what it does
+            self.heal(whole)
+            self.quiet(trouble=True, live=whole, packets=packets)
+            if not whole:
+                self.heal(True)
+                self.quiet(trouble=True, live=True)
         else:
             self.storm({'one': 1, 'few': c.randint(2, 5), 'many': c.randint(10, 40)}[kind], 0)
             self.quiet(packets=packets)
