@@ -15,6 +15,7 @@ help:
 	@echo 'make demo      the tutorial in a lab of network namespaces, with real packets (root)'
 	@echo 'make test      everything; T=PHASE for one phase, T=list for their names'
 	@echo 'make bench     the figures of the README, measured here (root for the packets)'
+	@echo 'make chaos     a node agent while everything changes and breaks (root); CHAOS=SECONDS (default 300)'
 	@echo 'make fuzz      the fuzzers; TIME=SECONDS for each (default 600)'
 	@echo 'make image     the container image of the node agent: build/weir-image.tar'
 	@echo 'make install   PREFIX=/usr/local, DESTDIR='
@@ -38,6 +39,13 @@ test:
 	@scripts/setup.sh test
 	@scripts/test.py $(T)
 
+CHAOS ?= 300
+chaos:
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory build
+	@ninja -C build tests/kernel/agent/mapcheck
+	@tests/kernel/agent/chaos.py build/weir --seconds $(CHAOS) $(ARGS)
+
 bench:
 	@scripts/setup.sh bench
 	@$(MAKE) --no-print-directory build
@@ -59,4 +67,4 @@ clean:
 	rm -rf build build-asan build-fuzz
 
 FORCE:
-.PHONY: help build demo test bench fuzz install image clean FORCE
+.PHONY: help build demo test chaos bench fuzz install image clean FORCE
