@@ -412,7 +412,7 @@ class Chaos:
         with open(path, encoding='utf-8') as f:
             entries = [json.loads(line) for line in f]
         started = False
-        for number, (verb, *args) in enumerate(entries):
+        for number, (verb, *args) in enumerate([*entries, ['quiet']]):
             if verb == 'quiet' or (each and started):
                 if not started:
                     self.agent.start('--kubeconfig', self.config)
