@@ -54,7 +54,7 @@ class ApiServer:
     def start(self, *faults):
         with open(self.log, 'a', encoding='utf-8') as log:
             self.process = subprocess.Popen(
-                ['nsenter', f'--net={NETNS}', WEIR, 'apiserver', '--listen',
+                ['nsenter', f'--net={NETNS}', WEIR, 'apiserver', '--policy-crds', '--listen',
                  f'127.0.0.1:{self.port}', '--data', self.data, '--kubeconfig', self.config,
                  *faults], stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.process.stdout.readline()
