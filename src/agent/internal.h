@@ -112,7 +112,8 @@ struct agent {
 
 	/* sync.c */
 	struct wr_datapath *dp;
-	struct wr_cidr *pod_cidrs; /* that the datapath was opened with */
+	bool opened_early;
+	struct wr_cidr *pod_cidrs; /* this node's, as the datapath has them */
 	uint32_t n_pod_cidrs;
 	struct wr_live *live; /* what the source says, as tables; NULL: not yet */
 	bool rebuild;         /* it is to be made anew */

@@ -51,15 +51,8 @@ static void close_datapath(struct agent *a)
 	a->dp = NULL;
 }
 
-/* node: its own object, or NULL. */
-static int open_datapath(struct agent *a, const struct wr_node_object *node, struct wr_diags *diags)
+static int open_datapath(struct agent *a, struct wr_diags *diags)
 {
-	if (a->dp && same_ranges(a, node))
-		return 0;
-	close_datapath(a);
-	int rc = keep_ranges(a, node);
-	if (rc)
-		return rc;
 	struct wr_datapath_opts opts = {
 		.pin_dir = a->opts->pin_dir,
 		.node = a->opts->node,
@@ -69,9 +62,35 @@ static int open_datapath(struct agent *a, const struct wr_node_object *node, str
 		.keep_established = a->opts->keep_established,
 		.no_allowed_events = a->opts->flow_log != WR_FLOWS_ALL,
 	};
+	if (a->dp)
+		return 0;
 	a->replace = true;
-	rc = wr_datapath_open(&opts, diags, &a->dp);
+	int rc = wr_datapath_open(&opts, diags, &a->dp);
 	return rc ? rc : events_start(a);
+}
+
+/* node: its own object, or NULL. */
+static int take_ranges(struct agent *a, const struct wr_node_object *node)
+{
+	if (same_ranges(a, node))
+		return 0;
+	int rc = keep_ranges(a, node);
+	return rc ? rc : wr_datapath_set_pod_cidrs(a->dp, a->pod_cidrs, a->n_pod_cidrs);
+}
+
+/*
+ * While the source is still being read: what is pinned stays in force, or
+ * nothing is. What fails will fail again, and then it is told.
+ */
+static void open_early(struct agent *a)
+{
+	struct wr_diags *diags = a->dp || a->opened_early ? NULL : wr_diags_new();
+	if (!diags)
+		return;
+	a->opened_early = true;
+	if (open_datapath(a, diags))
+		close_datapath(a);
+	wr_diags_free(diags);
 }
 
 /* ---- live tables ---- */
@@ -130,7 +149,9 @@ static int rebuild(struct agent *a, struct wr_diags *diags)
 		return rc;
 	rc = build(a, &b);
 	if (!rc)
-		rc = open_datapath(a, b.own ? &b.own->node : NULL, diags);
+		rc = open_datapath(a, diags);
+	if (!rc)
+		rc = take_ranges(a, b.own ? &b.own->node : NULL);
 	/* addresses that are loaded keep their slots */
 	if (!rc)
 		rc = wr_live_move_all(b.live, a->live);
@@ -157,7 +178,7 @@ static void give_up(struct agent *a)
 
 void agent_put(struct agent *a, const struct wr_object *o)
 {
-	/* its pod ranges are what the datapath was opened with */
+	/* its pod ranges decide what is local */
 	if (is_own_node(a, o) && !same_ranges(a, &o->node))
 		a->rebuild = true;
 	if (a->live && wr_live_put(a->live, o) < 0)
@@ -282,8 +303,12 @@ static void succeeded(struct agent *a)
 
 void sync_now(struct agent *a)
 {
-	if (!a->dirty || a->stopping || !a->source->synced(a->source_self))
+	if (!a->dirty || a->stopping)
 		return;
+	if (!a->source->synced(a->source_self)) {
+		open_early(a);
+		return;
+	}
 	struct wr_diags *diags = wr_diags_new();
 	int rc = diags ? step(a, diags) : -ENOMEM;
 	if (!rc)

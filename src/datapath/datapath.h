@@ -48,6 +48,8 @@ int wr_datapath_probe(const struct wr_feature **features, uint32_t *n);
  */
 int wr_datapath_open(const struct wr_datapath_opts *opts, struct wr_diags *diags,
 		     struct wr_datapath **out);
+/* This node's pod ranges, from the next change of tables on. 0 or -ENOMEM. */
+int wr_datapath_set_pod_cidrs(struct wr_datapath *dp, const struct wr_cidr *cidrs, uint32_t n);
 /* Closes the process's handles; what is pinned stays in force. Takes NULL. */
 void wr_datapath_close(struct wr_datapath *dp);
 

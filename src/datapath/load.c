@@ -324,6 +324,19 @@ static void set_switches(struct wr_datapath *dp, struct wr_diags *diags)
 		c->stricter_since = UINT64_MAX;
 }
 
+int wr_datapath_set_pod_cidrs(struct wr_datapath *dp, const struct wr_cidr *cidrs, uint32_t n)
+{
+	struct wr_cidr *copy = calloc((size_t)n + 1, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	if (n)
+		memcpy(copy, cidrs, n * sizeof(*copy));
+	free((void *)(uintptr_t)dp->opts.pod_cidrs);
+	dp->opts.pod_cidrs = copy;
+	dp->opts.n_pod_cidrs = n;
+	return 0;
+}
+
 static int copy_opts(struct wr_datapath *dp, const struct wr_datapath_opts *opts)
 {
 	dp->opts = *opts;
@@ -332,14 +345,7 @@ static int copy_opts(struct wr_datapath *dp, const struct wr_datapath_opts *opts
 	dp->opts.node = opts->node ? strdup(opts->node) : NULL;
 	if (!dp->opts.pin_dir || (opts->node && !dp->opts.node))
 		return -ENOMEM;
-	if (!opts->n_pod_cidrs)
-		return 0;
-	struct wr_cidr *copy = calloc(opts->n_pod_cidrs, sizeof(*copy));
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, opts->pod_cidrs, opts->n_pod_cidrs * sizeof(*copy));
-	dp->opts.pod_cidrs = copy;
-	return 0;
+	return wr_datapath_set_pod_cidrs(dp, opts->pod_cidrs, opts->n_pod_cidrs);
 }
 
 static int new_datapath(const struct wr_datapath_opts *opts, struct wr_datapath **out)
