@@ -46,7 +46,7 @@ struct test {
 };
 extern const struct test tests_verdicts[], tests_packets[], tests_nat[], tests_live[], tests_swap[],
 	tests_state[], tests_moves[],
-	tests_churn[];
+	tests_churn[], tests_follow[];
 
 /* ---- the node and its pods ---- */
 

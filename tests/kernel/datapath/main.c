@@ -24,7 +24,7 @@
 
 static const struct test *const groups[] = {tests_verdicts, tests_packets, tests_nat,
 					    tests_live,     tests_swap,    tests_state,
-					    tests_moves,    tests_churn};
+					    tests_moves,    tests_churn,   tests_follow};
 static int report_fd = -1;
 static char work_dir[] = "/tmp/wrdp-XXXXXX";
 
