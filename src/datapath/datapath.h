@@ -168,6 +168,13 @@ struct wr_image_stats {
 };
 int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_image_stats *out);
 
+/*
+ * Of the above what may be lost at any time, by somebody else's doing: links
+ * and conntrack_kept. Does not count the addresses, which takes long where
+ * there are many.
+ */
+int wr_datapath_check(const char *pin_dir, uint32_t *links, bool *conntrack_kept);
+
 /* For every address and prefix loaded. */
 typedef int (*wr_image_addr_fn)(void *ctx, const struct wr_cidr *cidr, const struct weir_addr *addr,
 				const struct weir_identity *id);

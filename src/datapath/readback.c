@@ -335,6 +335,21 @@ int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_ima
 	return 0;
 }
 
+int wr_datapath_check(const char *pin_dir, uint32_t *links, bool *conntrack_kept)
+{
+	WR_CLEANUP(fd)
+	int lock = -1;
+	struct wr_maps maps;
+	wr_maps_init(&maps);
+	int rc = open_maps(pin_dir, NULL, &lock, &maps);
+	wr_maps_close(&maps);
+	if (rc < 0)
+		return rc;
+	*links = wr_hooks_count(pin_dir);
+	*conntrack_kept = wr_conntrack_kept();
+	return 0;
+}
+
 int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n)
 {
 	WR_CLEANUP(fd)

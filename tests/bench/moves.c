@@ -118,6 +118,25 @@ static void one_by_one(const char *name, struct wr_move *all, size_t n, int32_t 
 	print_median(name, times);
 }
 
+/* What an agent asks for again and again. */
+static void looks(const char *pins)
+{
+	double stats[ROUNDS], checks[ROUNDS];
+	struct wr_image_stats s;
+	uint32_t links;
+	bool kept;
+	for (int i = 0; i < ROUNDS; i++) {
+		double t0 = now_us();
+		must(wr_datapath_stats(pins, diags, &s), "stats");
+		double t1 = now_us();
+		must(wr_datapath_check(pins, &links, &kept), "check");
+		stats[i] = t1 - t0;
+		checks[i] = now_us() - t1;
+	}
+	print_median("stats_us", stats);
+	print_median("check_us", checks);
+}
+
 static void run(const struct wr_program *p, size_t n)
 {
 	uint32_t n_kinds;
@@ -188,6 +207,7 @@ int main(int argc, char **argv)
 	struct wr_datapath_opts opts = {.pin_dir = pins};
 	must(wr_datapath_open(&opts, diags, &dp), "open");
 	run(p, n);
+	looks(pins);
 	wr_datapath_close(dp);
 	must(wr_datapath_detach(pins, diags), "detach");
 	umount(dir);

@@ -276,6 +276,15 @@ static void test_lost_hooks(void)
 	expect_tcp(C, B4, 80, ALLOWED);
 	expect_tcp(C, B6, 80, ALLOWED);
 	EQUAL(stats().links, 5);
+	uint32_t links;
+	bool kept;
+	go(HOST);
+	EQUAL(wr_datapath_check(pin_dir, &links, &kept), 0);
+	EQUAL(links, 5);
+	EQUAL(kept, true);
+	nft(HOST, "flush ruleset");
+	EQUAL(wr_datapath_check(pin_dir, &links, &kept), 0);
+	EQUAL(kept, false);
 	/* by a process that ends: what it did not pin goes with it */
 	int status;
 	pid_t pid = spawn();
