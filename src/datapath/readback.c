@@ -307,7 +307,20 @@ static int image_stats(const char *pin_dir, const struct wr_maps *maps, struct w
 	return 0;
 }
 
-int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_image_stats *out)
+/* owner: NULL, or who knows what is loaded. */
+static int count_addresses(const struct wr_datapath *owner, const struct wr_maps *maps,
+			   struct wr_image_stats *s)
+{
+	if (!owner || owner->config->writer != owner->writer)
+		return wr_addresses_each(maps, count_address, s);
+	for (uint32_t i = WEIR_SLOT_FIRST; i < owner->slots.next; i++)
+		s->addresses += owner->slots.ip[i].family != 0;
+	s->prefixes = (uint32_t)owner->slots.prefixes.n;
+	return 0;
+}
+
+static int read_stats(const char *pin_dir, const struct wr_datapath *owner, struct wr_diags *diags,
+		      struct wr_image_stats *out)
 {
 	WR_CLEANUP(fd)
 	int lock = -1;
@@ -323,7 +336,7 @@ int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_ima
 	if (!rc)
 		rc = read_config(&maps, &s.config);
 	if (!rc)
-		rc = wr_addresses_each(&maps, count_address, &s);
+		rc = count_addresses(owner, &maps, &s);
 	for (int i = 0; i < WR_MAPS; i++)
 		s.memory += memory_of(maps.fd[i]);
 	wr_maps_close(&maps);
@@ -333,6 +346,17 @@ int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_ima
 	s.conntrack_kept = wr_conntrack_kept();
 	*out = s;
 	return 0;
+}
+
+int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_image_stats *out)
+{
+	return read_stats(pin_dir, NULL, diags, out);
+}
+
+int wr_datapath_own_stats(const struct wr_datapath *dp, struct wr_diags *diags,
+			  struct wr_image_stats *out)
+{
+	return read_stats(dp->opts.pin_dir, dp, diags, out);
 }
 
 int wr_datapath_check(const char *pin_dir, uint32_t *links, bool *conntrack_kept)

@@ -121,7 +121,7 @@ static void one_by_one(const char *name, struct wr_move *all, size_t n, int32_t 
 /* What an agent asks for again and again. */
 static void looks(const char *pins)
 {
-	double stats[ROUNDS], checks[ROUNDS];
+	double stats[ROUNDS], own[ROUNDS], checks[ROUNDS];
 	struct wr_image_stats s;
 	uint32_t links;
 	bool kept;
@@ -129,11 +129,15 @@ static void looks(const char *pins)
 		double t0 = now_us();
 		must(wr_datapath_stats(pins, diags, &s), "stats");
 		double t1 = now_us();
+		must(wr_datapath_own_stats(dp, diags, &s), "stats");
+		double t2 = now_us();
 		must(wr_datapath_check(pins, &links, &kept), "check");
 		stats[i] = t1 - t0;
-		checks[i] = now_us() - t1;
+		own[i] = t2 - t1;
+		checks[i] = now_us() - t2;
 	}
 	print_median("stats_us", stats);
+	print_median("own_stats_us", own);
 	print_median("check_us", checks);
 }
 

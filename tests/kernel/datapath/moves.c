@@ -332,7 +332,12 @@ static void run_random(uint64_t seed)
 	unsigned loaded = 0;
 	for (unsigned i = 0; i < ADDRESSES; i++)
 		loaded += o.kind[i] != WR_NONE;
-	EQUAL(stats().addresses, loaded);
+	struct wr_image_stats all = stats(), own;
+	EQUAL(wr_datapath_own_stats(dp, diags, &own), 0);
+	EQUAL(all.addresses, loaded);
+	EQUAL(own.addresses, loaded);
+	EQUAL(own.prefixes, all.prefixes);
+	EQUAL(own.slots, all.slots);
 	CHECK(stats().config.stricter_since != UINT64_MAX, "still judging every packet");
 	CHECK(o.changes > 60 && o.tables > 20 && o.busy > 5 && o.reopened > 1,
 	      "only %u changes, %u tables, %u refused, %u reopened", o.changes, o.tables, o.busy,
