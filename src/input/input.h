@@ -82,7 +82,8 @@ struct wr_json_want {
 
 /*
  * The same, and what is not wanted is left out. It is passed over by its strings
- * and brackets alone: that it is JSON is not looked at. want NULL: all.
+ * and brackets alone: that it is JSON is not looked at, nor are its lines counted.
+ * want NULL: all.
  */
 int wr_json_parse_wanted(struct wr_arena *a, const char *text, size_t size, struct wr_mark mark,
 			 const struct wr_json_want *want, struct wr_value **out,

@@ -214,41 +214,14 @@ static int read_list(struct wr_json *j, struct wr_value *v)
 	return 0;
 }
 
-/* The end of a string whose opening quote stands at pos; past size where it has none. */
-static size_t string_end(const struct wr_json *j, size_t pos)
-{
-	for (pos++; pos < j->size && j->text[pos] != '"'; pos++)
-		pos += j->text[pos] == '\\';
-	return pos + 1;
-}
-
-/* A value that nobody wants, by its brackets and strings. */
+/* A value that nobody wants. */
 static int skip_value(struct wr_json *j)
 {
-	static const bool matters[256] = {['"'] = true, ['{'] = true, ['}'] = true, ['['] = true,
-					  [']'] = true, [','] = true, ['\n'] = true};
-	struct wr_mark at = wr_json_mark(j);
-	const char *text = j->text;
-	size_t depth = 0, pos = j->pos;
-	for (;;) {
-		while (pos < j->size && !matters[(unsigned char)text[pos]])
-			pos++;
-		char c = pos < j->size ? text[pos] : '\0';
-		bool close = c == '}' || c == ']';
-		if (!c || (!depth && (close || c == ',')))
-			break;
-		if (c == '\n') {
-			j->line++;
-			j->line_start = pos + 1;
-		}
-		depth += c == '{' || c == '[';
-		depth -= close;
-		pos = c == '"' ? string_end(j, pos) : pos + 1;
-	}
-	if (pos == j->pos || pos >= j->size)
-		return wr_json_fail(j, at, "the input may have been cut off",
+	size_t n = wr_json_skip(j->text + j->pos, j->size - j->pos);
+	if (!n)
+		return wr_json_fail(j, wr_json_mark(j), "the input may have been cut off",
 				    "here is no value that ends");
-	j->pos = pos;
+	j->pos += n;
 	return 0;
 }
 

@@ -40,3 +40,9 @@ int wr_json_string(struct wr_json *j, const char **out);
 
 /* The character at pos for a message: "'x'", "U+0007", "the end of the input". */
 const char *wr_json_here(const struct wr_json *j, char buf[24]);
+
+/*
+ * Bytes of the value that text begins with, known by its strings and brackets
+ * alone; 0: it does not end here.
+ */
+size_t wr_json_skip(const char *text, size_t n);
