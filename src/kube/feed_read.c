@@ -14,7 +14,7 @@
 #include "input/input.h"
 #include "kube/feed.h"
 
-#define SCRATCH_KEPT ((size_t)4 << 20)
+#define SCRATCH_KEPT ((size_t)256 << 10)
 
 const char *wr_feed_text(const struct wr_value *map, const char *key)
 {

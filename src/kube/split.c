@@ -23,7 +23,7 @@
 #include "kube/internal.h"
 
 #define SHELL_BYTES ((size_t)1 << 20)
-#define KEEP_BYTES ((size_t)1 << 20) /* a larger buffer is given back after use */
+#define KEEP_BYTES ((size_t)256 << 10) /* a larger buffer is given back after use */
 
 void wr_kube_split_init(struct wr_kube_split *s, bool list,
 			int (*object)(void *arg, const char *text, size_t size), void *arg)

@@ -23,7 +23,7 @@
 #include "base/map.h"
 #include "kube/internal.h"
 
-#define SCRATCH_KEPT ((size_t)1 << 20)
+#define SCRATCH_KEPT ((size_t)256 << 10)
 
 struct item {
 	struct wr_kube_item public;
