@@ -19,15 +19,11 @@
 #include <uv.h>
 
 #include "api/object.h"
-#include "base/buf.h"
 #include "base/vec.h"
 
 struct agent;
 struct condition_record;
 struct wr_kube;
-struct wr_kube_item;
-struct wr_kube_response;
-struct wr_value;
 
 #define CONDITION_TYPE "AcceptedByWeir"
 
@@ -45,21 +41,3 @@ struct conditions {
 	int64_t generation;
 	uint64_t uid;
 };
-
-/* Begins to write to an API. With conditions_free() after the loop's handles are closed. */
-void conditions_start(struct agent *a, struct wr_kube *kube);
-void conditions_free(struct agent *a);
-
-/* An object of a cluster-wide kind, as the server sent it, before the store tells of it. */
-void conditions_seen(struct agent *a, enum wr_kind kind, const struct wr_value *object);
-
-void conditions_gone(struct agent *a, enum wr_kind kind, const char *name);
-
-/* All that is known is in force: what is not told yet may be. */
-void conditions_enforced(struct agent *a);
-
-/* The text of a condition about a policy; true: all of it is enforced. */
-bool condition_text(const struct wr_kube_item *item, char text[1024], const char **reason);
-
-/* Milliseconds to wait among so many nodes, of a random number. */
-uint64_t condition_wait(size_t nodes, uint32_t failures, uint64_t random);

@@ -177,6 +177,26 @@ struct who {
 int who_is(const struct agent *a, const struct wr_ip ips[2], struct who *out);
 void who_free(struct who *w);
 
+/* ---- conditions.c ---- */
+
+/* Begins to write to an API. With conditions_free() after the loop's handles are closed. */
+void conditions_start(struct agent *a, struct wr_kube *kube);
+void conditions_free(struct agent *a);
+
+/* An object of a cluster-wide kind, as the server sent it, before the store tells of it. */
+void conditions_seen(struct agent *a, enum wr_kind kind, const struct wr_value *object);
+
+void conditions_gone(struct agent *a, enum wr_kind kind, const char *name);
+
+/* All that is known is in force: what is not told yet may be. */
+void conditions_enforced(struct agent *a);
+
+/* The text of a condition about a policy; true: all of it is enforced. */
+bool condition_text(const struct wr_kube_item *item, char text[1024], const char **reason);
+
+/* Milliseconds to wait among so many nodes, of a random number. */
+uint64_t condition_wait(size_t nodes, uint32_t failures, uint64_t random);
+
 /* events.c */
 int events_start(struct agent *a); /* after the datapath was opened */
 void events_stop(struct agent *a);

@@ -196,7 +196,10 @@ struct wr_kube_item {
 struct wr_kube_item *wr_kube_item_ref(const struct wr_kube_item *item);
 void wr_kube_item_unref(const struct wr_kube_item *item); /* takes NULL */
 
-/* Handlers may be NULL. raw gets what is about to be decoded, before any other is called. before and item live at least until the handler returns. */
+/*
+ * Handlers may be NULL. raw gets what is about to be decoded, before any other
+ * is called for it. before and item live at least until the handler returns.
+ */
 struct wr_kube_store_handlers {
 	void (*added)(void *arg, const struct wr_kube_item *item);
 	/*
