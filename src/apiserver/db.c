@@ -114,7 +114,7 @@ int wr_db_load(struct wr_db *db, struct wr_store *s, struct wr_diags *diags)
 	if (!rc && step != SQLITE_DONE)
 		rc = complain(db, diags, NULL);
 	(void)sqlite3_finalize(q);
-	return rc;
+	return rc ? rc : wr_catalog_refresh(s);
 }
 
 /* Runs a statement whose first two values are an object's place. */

@@ -27,19 +27,24 @@ static bool is_true(const struct wr_value *v, const char *key)
 
 /* ---- defaults ---- */
 
+static const char *lower_case(struct wr_tree *t, const char *text)
+{
+	char *lower = wr_arena_strdup(t->arena, text);
+	t->nomem |= !lower;
+	for (char *s = lower; s && *s; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			*s = (char)(*s | 0x20);
+	return lower ? lower : "";
+}
+
 void wr_definition_default(struct wr_call *c, struct wr_value *o)
 {
 	struct wr_tree *t = &c->t;
 	struct wr_value *spec = wr_tree_want_map(t, o, "spec");
 	struct wr_value *names = wr_tree_want_map(t, spec, "names");
 	const char *kind = text_of(names, "kind");
-	char *lower = wr_arena_strdup(t->arena, kind);
-	t->nomem |= !lower;
-	for (char *s = lower; s && *s; s++)
-		if (*s >= 'A' && *s <= 'Z')
-			*s = (char)(*s | 0x20);
 	if (*kind && !*text_of(names, "singular"))
-		wr_tree_set_string(t, names, "singular", lower);
+		wr_tree_set_string(t, names, "singular", lower_case(t, kind));
 	if (*kind && !*text_of(names, "listKind"))
 		wr_tree_set(t, names, "listKind", wr_tree_printf(t, "%sList", kind));
 	struct wr_value *conversion = wr_tree_want_map(t, spec, "conversion");
@@ -71,7 +76,13 @@ static bool is_protected(const char *group)
 	return false;
 }
 
-static void check_names(const struct wr_value *o, struct wr_diags *diags)
+/* A DNS label but for its case: it stands in stored texts as it is. */
+static bool is_word(struct wr_call *c, const char *kind, const char *msgs[WR_CHECK_MAX])
+{
+	return !*kind || !wr_check_dns_label(lower_case(&c->t, kind), msgs);
+}
+
+static void check_names(struct wr_call *c, const struct wr_value *o, struct wr_diags *diags)
 {
 	char want[512], quoted[600];
 	const char *msgs[WR_CHECK_MAX];
@@ -97,8 +108,7 @@ static void check_names(const struct wr_value *o, struct wr_diags *diags)
 		wr_diag_add(diags, WR_ERROR, (struct wr_mark){0}, NULL, "spec.names.plural",
 			    "Invalid value: %s: %s", wr_quote(quoted, sizeof(quoted), plural),
 			    msgs[0]);
-	const char *singular = text_of(o, "spec.names.singular");
-	if (*singular && wr_check_dns_label(singular, msgs))
+	if (!is_word(c, text_of(o, "spec.names.kind"), msgs))
 		wr_diag_add(diags, WR_ERROR, (struct wr_mark){0}, NULL, "spec.names.kind",
 			    "Invalid value: %s: may have mixed case, but should otherwise match: "
 			    "%s",
@@ -155,7 +165,7 @@ void wr_definition_check(struct wr_call *c, const struct wr_value *o, struct wr_
 	const char *scope = text_of(o, "spec.scope"), *name = text_of(o, "metadata.name");
 	const struct wr_blob *blob = wr_store_get(&c->s->store, c->kind, name);
 	size_t most = WR_AS_KINDS - WR_AS_RESOURCES;
-	check_names(o, diags);
+	check_names(c, o, diags);
 	if (!*scope)
 		wrong(diags, "spec.scope", "Required value");
 	else if (strcmp(scope, "Cluster") != 0 && strcmp(scope, "Namespaced") != 0)

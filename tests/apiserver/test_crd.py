@@ -190,6 +190,9 @@ def test_definitions_are_validated(weir):
               'spec.versions')
         equal(causes(lambda o: o['spec']['versions'][0].pop('schema')), (422, [
             ('spec.versions[0].schema.openAPIV3Schema', 'Required value: schemas are required')]))
+        # a kind stands in stored texts
+        equal(causes(lambda o: o['spec']['names'].update(kind='A","b":"', singular='a'))[1][0][0],
+              'spec.names.kind')
         o = cnp_crd('v1alpha2')
         o['metadata'].pop('annotations')
         contains(s.call('POST', CRDS, o)[1]['message'], 'api-approved.kubernetes.io')
