@@ -21,6 +21,7 @@
 struct condition_record {
 	enum wr_kind kind;
 	uint64_t uid;         /* a hash */
+	uint64_t version;     /* and of the resourceVersion that all this is of */
 	int64_t generation;   /* 0: the server does not count */
 	int64_t told;         /* observedGeneration of the condition that is there; 0: none is */
 	bool told_true;       /* and its status */
@@ -29,6 +30,8 @@ struct condition_record {
 	uint64_t written_uid; /* and of which object */
 	char name[];
 };
+
+static void wait_turn(struct agent *a);
 
 /* ---- records ---- */
 
@@ -116,7 +119,9 @@ void conditions_seen(struct agent *a, enum wr_kind kind, const struct wr_value *
 	if (!r)
 		return;
 	const char *uid = text_of(meta, "uid");
+	const char *version = text_of(meta, "resourceVersion");
 	r->uid = wr_hash(uid, strlen(uid));
+	r->version = wr_hash(version, strlen(version));
 	r->generation = number_of(meta, "generation");
 	r->told = 0;
 	r->told_true = false;
@@ -124,6 +129,9 @@ void conditions_seen(struct agent *a, enum wr_kind kind, const struct wr_value *
 	for (size_t i = 0; list && list->type == WR_LIST && i < list->n; i++)
 		if (!strcmp(text_of(list->items[i], "type"), CONDITION_TYPE))
 			read_condition(r, list->items[i]);
+	/* a generation whose rules are the same as before comes without a sync */
+	if (r->told != r->generation)
+		wait_turn(a);
 }
 
 void conditions_gone(struct agent *a, enum wr_kind kind, const char *name)
@@ -196,6 +204,9 @@ static const struct wr_kube_item *pending(struct agent *a, const struct conditio
 	const char *reason;
 	char text[1024];
 	if (!item || !r->generation || (!item->object && !item->problem))
+		return NULL;
+	/* of a list that is under way more has been seen than the store has */
+	if (wr_hash(item->version, strlen(item->version)) != r->version)
 		return NULL;
 	if (r->written == r->generation && r->written_uid == r->uid)
 		return NULL;

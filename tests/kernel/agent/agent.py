@@ -334,9 +334,10 @@ def conditions(agent, api):
         connection.send(code, status(code, 'no such luck') if code >= 400 else {})
         return True
 
-    def change(generation, **more):
+    def change(generation, priority=1, **more):
         api.model.apply(CLUSTER_POLICIES, dict(ADMIN, metadata={
-            'name': 'no-db', 'uid': 'u', 'generation': generation}, **more))
+            'name': 'no-db', 'uid': 'u', 'generation': generation},
+            spec=dict(ADMIN['spec'], priority=priority), **more))
     api.server.hook = hook
     answers[:] = [409, 200]
     change(1)
@@ -355,16 +356,16 @@ def conditions(agent, api):
     time.sleep(2)
     result('conditions/status-is-no-change', sample('weir_syncs_total') == before and
            len(log) == 2, log)
-    change(2, status={'conditions': [dict(condition, observedGeneration=2)]})
+    change(2, 2, status={'conditions': [dict(condition, observedGeneration=2)]})
     result('conditions/next-generation-is', wait(lambda: sample('weir_syncs_total') > before), log)
     answers[:] = [404]
-    change(3)
+    change(3, 2)  # new, and of the same rules
     result('conditions/not-found-is-harmless', wait(lambda: len(log) == 3) and
            not wait(lambda: len(log) > 3, 2) and 'cannot be written' not in agent.text(), log)
     answers[:] = [403]
-    change(4)
+    change(4, 4)
     told = wait(lambda: 'does not let this agent' in agent.text())
-    change(5)
+    change(5, 5)
     result('conditions/forbidden-is-told-once', told and not wait(lambda: len(log) > 4, 2) and
            agent.text().count('does not let this agent') == 1 and not connects(), log)
     api.server.hook = None

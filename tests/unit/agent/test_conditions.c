@@ -24,16 +24,23 @@ struct fixture {
 static int setup(void **state)
 {
 	static struct fixture f;
+	static const struct wr_agent_opts opts = {.node = "node-1"};
 	memset(&f, 0, sizeof(f));
 	f.arena = wr_arena_new();
-	f.a.conditions.kube = (struct wr_kube *)(void *)&f.api;
+	f.a.opts = &opts;
 	*state = &f;
-	return f.arena ? 0 : -1;
+	if (!f.arena || uv_loop_init(&f.a.loop))
+		return -1;
+	conditions_start(&f.a, (struct wr_kube *)(void *)&f.api);
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
+	uv_close((uv_handle_t *)&f->a.conditions.timer, NULL);
+	(void)uv_run(&f->a.loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&f->a.loop), 0);
 	conditions_free(&f->a);
 	wr_arena_free(f->arena);
 	return 0;
@@ -64,6 +71,22 @@ static void test_each_policy_is_known_once(void **state)
 	conditions_gone(&f->a, KIND, "a");
 	conditions_gone(&f->a, KIND, "a");
 	assert_int_equal(f->a.conditions.records.n, 1);
+}
+
+static void test_what_is_new_waits_for_its_turn(void **state)
+{
+	struct fixture *f = *state;
+	uv_handle_t *timer = (uv_handle_t *)&f->a.conditions.timer;
+	see(f, "a", "1", 0); /* a server that counts no generations */
+	assert_false(uv_is_active(timer));
+	see(f, "a", "1", 2);
+	assert_true(uv_is_active(timer));
+	/* nothing in the store is of that version: nothing is sent */
+	assert_int_equal(uv_run(&f->a.loop, UV_RUN_DEFAULT), 0);
+	assert_false(uv_is_active(timer));
+	f->a.conditions.off = true;
+	see(f, "a", "1", 3);
+	assert_false(uv_is_active(timer));
 }
 
 static void test_text(void **state)
@@ -201,6 +224,8 @@ static void test_failures_slow_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_what_is_new_waits_for_its_turn, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_each_policy_is_known_once, setup, teardown),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_is_bounded),
