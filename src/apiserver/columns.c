@@ -72,6 +72,35 @@ static struct wr_value *age(struct wr_tree *t, const struct wr_value *o)
 	return since(t, o, "metadata.creationTimestamp");
 }
 
+static struct wr_value *job_status(struct wr_tree *t, const struct wr_value *o)
+{
+	static const char *const ends[] = {"Complete", "Failed", "Suspended"};
+	const struct wr_value *list = wr_tree_at(o, "status.conditions");
+	for (size_t i = 0; list && list->type == WR_LIST && i < list->n; i++) {
+		const char *type = wr_tree_text(list->items[i], "type"),
+			   *status = wr_tree_text(list->items[i], "status");
+		for (size_t e = 0; type && status && e < sizeof(ends) / sizeof(ends[0]); e++)
+			if (!strcmp(type, ends[e]) && !strcmp(status, "True"))
+				return wr_tree_string(t, type);
+	}
+	return wr_tree_string(t, "Running");
+}
+
+static struct wr_value *job_duration(struct wr_tree *t, const struct wr_value *o)
+{
+	char buf[32];
+	struct tm from = {0}, to = {0};
+	const char *start = wr_tree_text(o, "status.startTime"),
+		   *end = wr_tree_text(o, "status.completionTime");
+	if (!start || !strptime(start, "%Y-%m-%dT%H:%M:%S", &from))
+		return wr_tree_string(t, "");
+	if (!end)
+		return since(t, o, "status.startTime");
+	if (!strptime(end, "%Y-%m-%dT%H:%M:%S", &to))
+		return wr_tree_string(t, "");
+	return wr_tree_string(t, wr_columns_duration(timegm(&to) - timegm(&from), buf));
+}
+
 static struct wr_value *last_seen(struct wr_tree *t, const struct wr_value *o)
 {
 	return since(t, o, "lastTimestamp");
@@ -238,7 +267,13 @@ static const struct column replicasets[] = {
 	SELECTOR,
 	{0},
 };
-static const struct column jobs[] = {NAME, {"Completions", completions}, AGE, CONTAINERS, {0}};
+static const struct column jobs[] = {NAME,
+				     {"Status", job_status},
+				     {"Completions", completions},
+				     {"Duration", job_duration},
+				     AGE,
+				     CONTAINERS,
+				     {0}};
 static const struct column cronjobs[] = {
 	NAME, {"Schedule", schedule}, {"Timezone", zone}, {"Suspend", suspend}, AGE, {0}};
 static const struct column controllers[] = {

@@ -253,6 +253,19 @@ static void cluster_ip(struct wr_call *c, struct wr_value *spec)
 	wr_tree_set(&c->t, spec, "clusterIPs", ips);
 }
 
+/* One family, where nobody asked for another: the one that addresses are given from. */
+static void ip_families(struct wr_call *c, struct wr_value *spec)
+{
+	const char *ip = wr_tree_text(spec, "clusterIP");
+	struct wr_value *families = wr_tree_list(&c->t);
+	if (wr_value_get(spec, "ipFamilies") || wr_value_get(spec, "ipFamilyPolicy") || !ip ||
+	    strchr(ip, ':'))
+		return;
+	wr_tree_push(&c->t, families, wr_tree_string(&c->t, "IPv4"));
+	wr_tree_set(&c->t, spec, "ipFamilies", families);
+	wr_tree_set_string(&c->t, spec, "ipFamilyPolicy", "SingleStack");
+}
+
 static void service(struct wr_call *c, struct wr_value *o)
 {
 	struct wr_value *spec = want_map(c, o, "spec");
@@ -270,6 +283,7 @@ static void service(struct wr_call *c, struct wr_value *o)
 	if (type && strcmp(type, "ExternalName") != 0) {
 		want_string(c, spec, "internalTrafficPolicy", "Cluster");
 		cluster_ip(c, spec);
+		ip_families(c, spec);
 	}
 	want_map(c, want_map(c, o, "status"), "loadBalancer");
 }

@@ -182,9 +182,9 @@ static int read_sub(struct reader *r, const struct wire *w, const struct wr_pb_f
 		    unsigned depth, struct wr_value *out)
 {
 	struct reader in = inside(r, w);
-	struct wr_value *v = wr_tree_map(r->t);
+	struct wr_value *v = f->name ? wr_tree_map(r->t) : out;
 	int rc = v ? read_message(&in, f->sub, depth + 1, v) : -ENOMEM;
-	if (rc)
+	if (rc || !f->name)
 		return rc;
 	if (f->type == WR_PB_LIST)
 		wr_tree_push(r->t, list_of(r->t, out, f->name), v);

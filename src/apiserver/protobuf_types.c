@@ -197,11 +197,73 @@ static const struct wr_pb_field job_spec[] = {
 	{4, WR_PB_MESSAGE, "selector", selector, .keep = true},
 	{6, WR_PB_MESSAGE, "template", template},
 	{7, WR_PB_INT, "backoffLimit", .keep = true},
+	{8, WR_PB_INT, "ttlSecondsAfterFinished", .keep = true},
+	{9, WR_PB_STRING, "completionMode", .keep = true},
+	{10, WR_PB_BOOL, "suspend", .keep = true},
 	{0},
 };
 static const struct wr_pb_field job[] = {
 	{1, WR_PB_MESSAGE, "metadata", metadata},
 	{2, WR_PB_MESSAGE, "spec", job_spec},
+	{3, WR_PB_SKIP, "status"},
+	{0},
+};
+
+static const struct wr_pb_field job_template[] = {
+	{1, WR_PB_MESSAGE, "metadata", metadata}, {2, WR_PB_MESSAGE, "spec", job_spec}, {0}};
+static const struct wr_pb_field cronjob_spec[] = {
+	{1, WR_PB_STRING, "schedule"},
+	{2, WR_PB_INT, "startingDeadlineSeconds", .keep = true},
+	{3, WR_PB_STRING, "concurrencyPolicy"},
+	{4, WR_PB_BOOL, "suspend", .keep = true},
+	{5, WR_PB_MESSAGE, "jobTemplate", job_template},
+	{6, WR_PB_INT, "successfulJobsHistoryLimit", .keep = true},
+	{7, WR_PB_INT, "failedJobsHistoryLimit", .keep = true},
+	{8, WR_PB_STRING, "timeZone"},
+	{0},
+};
+static const struct wr_pb_field cronjob[] = {
+	{1, WR_PB_MESSAGE, "metadata", metadata},
+	{2, WR_PB_MESSAGE, "spec", cronjob_spec},
+	{3, WR_PB_SKIP, "status"},
+	{0},
+};
+
+/* ---- Ingress ---- */
+
+static const struct wr_pb_field backend_port[] = {
+	{1, WR_PB_STRING, "name"}, {2, WR_PB_INT, "number"}, {0}};
+static const struct wr_pb_field backend_service[] = {
+	{1, WR_PB_STRING, "name"}, {2, WR_PB_MESSAGE, "port", backend_port}, {0}};
+static const struct wr_pb_field backend_resource[] = {
+	{1, WR_PB_STRING, "apiGroup"}, {2, WR_PB_STRING, "kind"}, {3, WR_PB_STRING, "name"}, {0}};
+static const struct wr_pb_field backend[] = {
+	{3, WR_PB_MESSAGE, "resource", backend_resource},
+	{4, WR_PB_MESSAGE, "service", backend_service},
+	{0},
+};
+static const struct wr_pb_field ingress_path[] = {
+	{1, WR_PB_STRING, "path"},
+	{2, WR_PB_MESSAGE, "backend", backend},
+	{3, WR_PB_STRING, "pathType"},
+	{0},
+};
+static const struct wr_pb_field ingress_http[] = {{1, WR_PB_LIST, "paths", ingress_path}, {0}};
+static const struct wr_pb_field rule_value[] = {{1, WR_PB_MESSAGE, "http", ingress_http}, {0}};
+static const struct wr_pb_field ingress_rule[] = {
+	{1, WR_PB_STRING, "host"}, {2, WR_PB_MESSAGE, NULL, rule_value}, {0}};
+static const struct wr_pb_field ingress_tls[] = {
+	{1, WR_PB_STRINGS, "hosts"}, {2, WR_PB_STRING, "secretName"}, {0}};
+static const struct wr_pb_field ingress_spec[] = {
+	{1, WR_PB_MESSAGE, "defaultBackend", backend},
+	{2, WR_PB_LIST, "tls", ingress_tls},
+	{3, WR_PB_LIST, "rules", ingress_rule},
+	{4, WR_PB_STRING, "ingressClassName"},
+	{0},
+};
+static const struct wr_pb_field ingress[] = {
+	{1, WR_PB_MESSAGE, "metadata", metadata},
+	{2, WR_PB_MESSAGE, "spec", ingress_spec},
 	{3, WR_PB_SKIP, "status"},
 	{0},
 };
@@ -250,6 +312,16 @@ static const struct wr_pb_field review[] = {
 	{0},
 };
 
+static const struct wr_pb_field rules_spec[] = {{1, WR_PB_STRING, "namespace"}, {0}};
+static const struct wr_pb_field rules_review[] = {
+	{1, WR_PB_MESSAGE, "metadata", metadata},
+	{2, WR_PB_MESSAGE, "spec", rules_spec},
+	{3, WR_PB_SKIP, "status"},
+	{0},
+};
+static const struct wr_pb_field self_review[] = {
+	{1, WR_PB_MESSAGE, "metadata", metadata}, {2, WR_PB_SKIP, "status"}, {0}};
+
 const struct wr_pb_kind wr_pb_kinds[] = {
 	{"Namespace", "v1", namespace},
 	{"ConfigMap", "v1", configmap},
@@ -259,12 +331,16 @@ const struct wr_pb_kind wr_pb_kinds[] = {
 	{"Pod", "v1", pod},
 	{"Deployment", "apps/v1", deployment},
 	{"Job", "batch/v1", job},
+	{"CronJob", "batch/v1", cronjob},
+	{"Ingress", "networking.k8s.io/v1", ingress},
 	{"Role", "rbac.authorization.k8s.io/v1", role},
 	{"ClusterRole", "rbac.authorization.k8s.io/v1", role},
 	{"RoleBinding", "rbac.authorization.k8s.io/v1", binding},
 	{"ClusterRoleBinding", "rbac.authorization.k8s.io/v1", binding},
 	{"Scale", "autoscaling/v1", scale},
 	{"SelfSubjectAccessReview", "authorization.k8s.io/v1", review},
+	{"SelfSubjectRulesReview", "authorization.k8s.io/v1", rules_review},
+	{"SelfSubjectReview", "authentication.k8s.io/v1", self_review},
 	{"DeleteOptions", NULL, delete_options},
 	{NULL, NULL, NULL},
 };

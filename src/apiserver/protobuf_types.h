@@ -7,7 +7,7 @@ enum wr_pb_type {
 	WR_PB_STRING,
 	WR_PB_INT,
 	WR_PB_BOOL,
-	WR_PB_MESSAGE,
+	WR_PB_MESSAGE, /* without a name: its fields are those of what it is in */
 	WR_PB_STRINGS,
 	WR_PB_LIST,      /* of messages */
 	WR_PB_MAP,       /* strings to strings */

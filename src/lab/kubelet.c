@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -159,138 +161,46 @@ static int all_pods(struct wr_kubelet *k, const struct wr_lab *lab)
 
 /* ---- nodes ---- */
 
+/* It has what the machine has, and its name is the machine's kernel's. */
+static void put_node(struct wr_buf *t)
+{
+	struct utsname u;
+	struct sysinfo m;
+	const char *arch = "amd64";
+	if (uname(&u) < 0 || sysinfo(&m) < 0)
+		return;
+	if (!strcmp(u.machine, "aarch64"))
+		arch = "arm64";
+	else if (strcmp(u.machine, "x86_64") != 0)
+		arch = u.machine;
+	wr_buf_text(t, "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
+		       "\"reason\":\"KubeletReady\",\"message\":\"the lab runs\","
+		       "\"lastHeartbeatTime\":");
+	wr_kubelet_time(t);
+	wr_buf_text(t, ",\"lastTransitionTime\":");
+	wr_kubelet_time(t);
+	wr_buf_text(t, "}]");
+	for (int i = 0; i < 2; i++)
+		wr_buf_printf(t, ",\"%s\":{\"cpu\":\"%ld\",\"memory\":\"%lluKi\",\"pods\":\"250\"}",
+			      i ? "allocatable" : "capacity", sysconf(_SC_NPROCESSORS_ONLN),
+			      (unsigned long long)m.totalram * m.mem_unit / 1024);
+	wr_buf_printf(t,
+		      ",\"nodeInfo\":{\"kubeletVersion\":\"weir\",\"operatingSystem\":\"linux\","
+		      "\"architecture\":\"%s\",\"kernelVersion\":\"%s\","
+		      "\"osImage\":\"network namespace\",\"containerRuntimeVersion\":\"weir\"}}}",
+		      arch, u.release);
+}
+
 static int node_status(struct wr_kubelet *k, const struct wr_value *node)
 {
 	WR_CLEANUP(buf)
 	struct wr_buf t = {0};
 	if (wr_tree_at(node, "status.conditions"))
 		return 0;
-	wr_buf_text(&t, "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
-			"\"reason\":\"KubeletReady\",\"lastTransitionTime\":");
-	wr_kubelet_time(&t);
-	wr_buf_text(&t,
-		    "}],\"nodeInfo\":{\"kubeletVersion\":\"weir\",\"operatingSystem\":\"linux\","
-		    "\"osImage\":\"network namespace\",\"containerRuntimeVersion\":\"weir\"}}}");
+	put_node(&t);
 	return wr_kubelet_patch(
 		k, wr_kubelet_path(k, WR_KIND_NODE, NULL, wr_meta_text(node, "name"), "status"),
 		&t);
-}
-
-/* ---- endpoints ---- */
-
-static void put_endpoints(struct wr_buf *t, const struct wr_lab *lab, const struct wr_service *s)
-{
-	bool first = true;
-	for (size_t i = 0; i < s->n_pods; i++) {
-		const struct wr_pod *pod = &lab->world->pods[s->pods[i]];
-		const struct wr_lab_pod_alloc *p = wr_lab_find_pod_alloc(lab->state, pod->ns,
-									 pod->name);
-		char ip[WR_IP_TEXT];
-		for (size_t n = 0; n < pod->n_ips; n++) {
-			if (pod->ips[n].family != WR_IPV4)
-				continue;
-			wr_buf_printf(t,
-				      "%s{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true,"
-				      "\"serving\":true,\"terminating\":false},",
-				      first ? "" : ",", wr_ip_format(&pod->ips[n], ip));
-			if (p)
-				wr_buf_printf(t, "\"nodeName\":\"node-%u\",", p->node + 1);
-			wr_buf_printf(t,
-				      "\"targetRef\":{\"kind\":\"Pod\",\"namespace\":\"%s\","
-				      "\"name\":\"%s\"}}",
-				      pod->ns, pod->name);
-			first = false;
-		}
-	}
-}
-
-/* A port by name has the number that the first pod behind it gives it. */
-static uint16_t target_port(const struct wr_lab *lab, const struct wr_service *s,
-			    const struct wr_service_port *port)
-{
-	if (!port->target_name)
-		return port->target_port;
-	for (size_t i = 0; i < s->n_pods; i++) {
-		const struct wr_pod *pod = &lab->world->pods[s->pods[i]];
-		for (size_t n = 0; n < pod->n_ports; n++)
-			if (pod->ports[n].name && !strcmp(pod->ports[n].name, port->target_name))
-				return pod->ports[n].port;
-	}
-	return port->port;
-}
-
-static void put_slice(struct wr_buf *t, const struct wr_lab *lab, const struct wr_service *s)
-{
-	const struct wr_service_object *o = &s->object->service;
-	wr_buf_printf(t,
-		      "{\"apiVersion\":\"discovery.k8s.io/v1\",\"kind\":\"EndpointSlice\","
-		      "\"metadata\":{\"name\":\"%s-lab\",\"labels\":{"
-		      "\"kubernetes.io/service-name\":\"%s\"}},\"addressType\":\"IPv4\","
-		      "\"endpoints\":[",
-		      s->name, s->name);
-	put_endpoints(t, lab, s);
-	wr_buf_text(t, "],\"ports\":[");
-	for (size_t i = 0; i < o->n_ports; i++) {
-		wr_buf_printf(t, "%s{\"name\":", i ? "," : "");
-		wr_answer_string(t, o->ports[i].name ? o->ports[i].name : "");
-		wr_buf_printf(t, ",\"protocol\":\"%s\",\"port\":%u}",
-			      wr_proto_name(o->ports[i].proto), target_port(lab, s, &o->ports[i]));
-	}
-	wr_buf_text(t, "]}");
-}
-
-#define SLICES "/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices"
-
-static int write_slice(struct wr_kubelet *k, const struct wr_lab *lab, const struct wr_service *s)
-{
-	WR_CLEANUP(buf)
-	struct wr_buf t = {0};
-	uint64_t old;
-	put_slice(&t, lab, s);
-	const char *list = wr_arena_printf(k->tree.arena, SLICES, s->ns);
-	const char *path = wr_arena_printf(k->tree.arena, SLICES "/%s-lab", s->ns, s->name);
-	if (t.failed || !list || !path)
-		return -ENOMEM;
-	uint64_t hash = wr_hash(t.data, t.n);
-	if (wr_map_get(k->sent, path, strlen(path), &old) && old == hash)
-		return 0;
-	int rc = wr_kubelet_patch(k, path, &t);
-	if (rc == 404)
-		rc = wr_kubelet_post(k, list, &t);
-	if (rc < 0 || rc >= 300)
-		return rc < 0 ? rc : 0;
-	return wr_map_put(k->sent, path, strlen(path), hash);
-}
-
-/* Slices of Services that went go, too. */
-static int drop_slices(struct wr_kubelet *k, const struct wr_lab *lab)
-{
-	int rc = 0;
-	for (size_t i = 0; i < wr_map_count(k->sent) && rc >= 0; i++) {
-		const struct wr_map_entry *e = wr_map_at(k->sent, i);
-		bool there = !e->value || !strstr(e->key, "/endpointslices/");
-		for (uint32_t s = 0; s < lab->world->n_services && !there; s++) {
-			const char *path = wr_arena_printf(k->tree.arena, SLICES "/%s-lab",
-							   lab->world->services[s].ns,
-							   lab->world->services[s].name);
-			there = !path || !strcmp(path, e->key);
-		}
-		if (there)
-			continue;
-		rc = wr_kubelet_delete(k, e->key);
-		if (rc >= 0)
-			rc = wr_map_put(k->sent, e->key, e->size, 0);
-	}
-	return rc;
-}
-
-static int all_slices(struct wr_kubelet *k, const struct wr_lab *lab)
-{
-	int rc = 0;
-	for (uint32_t i = 0; i < lab->world->n_services && rc >= 0; i++)
-		if (lab->world->services[i].object)
-			rc = write_slice(k, lab, &lab->world->services[i]);
-	return rc < 0 ? rc : drop_slices(k, lab);
 }
 
 /* ---- a turn ---- */
@@ -301,7 +211,7 @@ static int write_back(struct wr_kubelet *k, const struct wr_lab *lab)
 	for (size_t i = 0; i < k->lists[WR_KIND_NODE].n && rc >= 0; i++)
 		rc = node_status(k, k->lists[WR_KIND_NODE].items[i]);
 	if (rc >= 0)
-		rc = all_slices(k, lab);
+		rc = wr_kubelet_endpoints(k, lab);
 	return rc < 0 ? rc : wr_kubelet_workload_status(k);
 }
 

@@ -62,6 +62,11 @@ const char *wr_meta_text(const struct wr_value *o, const char *key);
 /* Appends the time, as JSON. */
 void wr_kubelet_time(struct wr_buf *t);
 
+/* ---- endpoints.c ---- */
+
+/* Writes the endpoints of all Services. 0 or a negative errno. */
+int wr_kubelet_endpoints(struct wr_kubelet *k, const struct wr_lab *lab);
+
 /* ---- ended.c ---- */
 
 /* Writes down that a pod's containers have ended, with a code. The status, or a negative errno. */
