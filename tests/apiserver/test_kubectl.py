@@ -284,6 +284,24 @@ def test_created_from_the_command_line(weir):
         service = json.loads(s.kubectl('get', 'svc', 'web', '-o', 'json'))['spec']
         equal((service['ports'][0]['targetPort'], service['selector']), ('http', {'app': 'web'}))
         equal(s.kubectl('get', 'secret', 's', '-o', 'jsonpath={.data.a}'), 'Yg==')
+        s.kubectl('create', 'ingress', 'i', '--rule=a.b/c*=web:http', '--default-backend=web:81')
+        spec = json.loads(s.kubectl('get', 'ingress', 'i', '-o', 'json'))['spec']
+        equal(spec['defaultBackend'], {'service': {'name': 'web', 'port': {'number': 81}}})
+        equal(spec['rules'], [{'host': 'a.b', 'http': {'paths': [
+            {'path': '/c', 'pathType': 'Prefix',
+             'backend': {'service': {'name': 'web', 'port': {'name': 'http'}}}}]}}])
+        contains(s.kubectl('describe', 'job', 'j'), 'batch.kubernetes.io/controller-uid=')
+        contains(s.kubectl('auth', 'can-i', '--list'), '*.*', '[*]')
+
+
+def test_newer_commands(weir):
+    with served(weir) as s:
+        contains(s.kubectl('auth', 'whoami'), 'weir-admin', 'system:masters')
+        s.kubectl('create', 'cronjob', 'c', '--image=x', '--schedule=*/5 * * * *', '--', 'sh', '-c', 'y')
+        s.kubectl('create', 'job', 'j', '--from=cronjob/c')
+        job = json.loads(s.kubectl('get', 'job', 'j', '-o', 'json'))['spec']
+        equal(job['template']['spec']['containers'][0]['command'], ['sh', '-c', 'y'])
+        equal(rows(s.kubectl('get', 'jobs'))[0], ['NAME', 'STATUS', 'COMPLETIONS', 'DURATION', 'AGE'])
 
 
 def test_cluster_policies(weir):
@@ -330,7 +348,7 @@ def test_chunks_and_watch(weir):
 
 # What Debian's kubectl 1.20 cannot do, or does in another way.
 NEEDS = {'validation_in_the_servers_words': 25, 'explain': 27,
-         'pods_nodes_services': 24}
+         'pods_nodes_services': 24, 'newer_commands': 27}
 
 
 def main():
