@@ -21,7 +21,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 WEIR = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else str(ROOT / 'build/weir'))
-LAB = 'kubectl'
+LAB = 'tkube%d' % (os.getpid() % 100000)
 FOLDER = f'/run/weir/lab/{LAB}'
 MARK = f'WEIR_LAB_DAEMON={LAB}'.encode()
 PROGRAM = 'kubectl'
