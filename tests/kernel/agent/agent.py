@@ -208,7 +208,7 @@ def with_folder(agent, folder):
     write(policies, [DENY])
     result('folder/denied', wait(lambda: not connects()), agent.text())
     status, out, err = agent.status('shop/deny')
-    result('folder/status', status == 0 and 'generation 2' in out, out + err)
+    result('folder/status', status == 0 and re.search(r'generation [1-9]', out), out + err)
     result('folder/status-unknown', agent.status('shop/other')[0] == 1)
     _, out, _ = weir('flows', '--run-dir', agent.run_dir, '--denied', '--to', 'shop/db', '-o', 'json')
     lines = [json.loads(line) for line in out.splitlines()]
@@ -355,7 +355,7 @@ def conditions(agent, api):
     change(1, status={'conditions': [condition]})
     time.sleep(2)
     result('conditions/status-is-no-change', sample('weir_syncs_total') == before and
-           len(log) == 2, log)
+           len(log) == 2, (before, sample('weir_syncs_total'), log))
     change(2, 2, status={'conditions': [dict(condition, observedGeneration=2)]})
     result('conditions/next-generation-is', wait(lambda: sample('weir_syncs_total') > before), log)
     answers[:] = [404]
