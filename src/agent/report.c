@@ -122,8 +122,9 @@ void report_status(struct agent *a, struct wr_buf *out)
 	bool ready = report_ready(a, &why);
 	wr_buf_text(out, "{\"node\":");
 	wr_buf_json(out, a->opts->node);
-	wr_buf_printf(out, ",\"pid\":%d,\"ready\":%s,\"reason\":", (int)getpid(),
-		      ready ? "true" : "false");
+	wr_buf_printf(out, ",\"pid\":%d,\"ready\":%s,\"pending\":%s,\"reason\":", (int)getpid(),
+		      ready ? "true" : "false",
+		      a->dirty || !a->now.any ? "true" : "false");
 	wr_buf_json(out, ready ? NULL : why.data);
 	a->source->describe(a->source_self, out);
 	if (a->now.any && a->live) {

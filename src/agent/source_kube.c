@@ -170,6 +170,16 @@ static int each(void *self, object_fn fn, void *ctx)
 	return rc;
 }
 
+/* Names and versions of all of a kind in one number: whoever has the same has the same objects. */
+static uint64_t digest(const struct wr_kube_store *store)
+{
+	const struct wr_kube_item *item;
+	uint64_t sum = 0;
+	for (size_t at = 0; (item = wr_kube_store_next(store, &at));)
+		sum += wr_kube_digest(item->ns, item->name, item->version);
+	return sum;
+}
+
 static void describe(void *self, struct wr_buf *out)
 {
 	struct kube_source *s = self;
@@ -180,10 +190,11 @@ static void describe(void *self, struct wr_buf *out)
 		const struct wr_kube_status *st = wr_kube_store_status(s->stores[i]);
 		wr_buf_printf(out,
 			      "%s{\"kind\":\"%s\",\"objects\":%zu,\"synced\":%s,\"live\":%s,"
-			      "\"installed\":%s,\"error\":",
+			      "\"installed\":%s,\"digest\":\"%016llx\",\"error\":",
 			      i ? "," : "", wr_kind_name(kinds[i]),
 			      wr_kube_store_count(s->stores[i]), st->synced ? "true" : "false",
-			      st->live ? "true" : "false", st->absent ? "false" : "true");
+			      st->live ? "true" : "false", st->absent ? "false" : "true",
+			      (unsigned long long)digest(s->stores[i]));
 		wr_buf_json(out, *st->error ? st->error : NULL);
 		wr_buf_text(out, "}");
 	}

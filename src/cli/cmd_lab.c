@@ -46,12 +46,8 @@ static int run_up(const struct wr_args *args)
 	opts.paths = wr_arg_all(args, "filename", &opts.n_paths);
 	opts.outside = wr_arg_all(args, "outside", &opts.n_outside);
 	opts.outside_ports = wr_arg_all(args, "outside-port", &opts.n_outside_ports);
-	opts.api = wr_arg_flag(args, "api");
 	opts.no_policy_crds = wr_arg_flag(args, "no-policy-crds");
-	if (!opts.n_paths && !opts.api)
-		return wr_usage_error(args, "--filename PATH is missing");
-	int rc = opts.api ? wr_lab_up_api(lab_name(args), &opts, d)
-			  : wr_lab_up(lab_name(args), &opts, d);
+	int rc = wr_lab_up_whole(lab_name(args), &opts, d);
 	return finish(args, d, rc);
 }
 
@@ -76,6 +72,8 @@ static int run_apply(const struct wr_args *args)
 	if (!d)
 		return out_of_memory(args);
 	int rc = wr_lab_apply(lab_name(args), paths, n, d);
+	if (!rc)
+		rc = wr_lab_wait(lab_name(args), d);
 	return finish(args, d, rc);
 }
 
@@ -88,6 +86,8 @@ static int run_delete(const struct wr_args *args)
 	if (!d)
 		return out_of_memory(args);
 	int rc = wr_lab_delete(lab_name(args), paths, n, d);
+	if (!rc)
+		rc = wr_lab_wait(lab_name(args), d);
 	return finish(args, d, rc);
 }
 
@@ -114,6 +114,8 @@ static int run_label(const struct wr_args *args)
 	int rc = wr_lab_label(lab_name(args), (enum wr_kind)kind, kind == WR_KIND_POD ? ns : NULL,
 			      object, args->operands + 2, args->n_operands - 2,
 			      wr_arg_flag(args, "overwrite"), d);
+	if (!rc)
+		rc = wr_lab_wait(lab_name(args), d);
 	return finish(args, d, rc);
 }
 
@@ -155,7 +157,7 @@ static int run_serve(const struct wr_args *args)
 static const struct wr_option up_options[] = {
 	{"filename", 'f', WR_OPT_STRING, .repeated = true, .value = "PATH",
 	 .help = "manifests: a file, a directory (recursively), or - for stdin;\n"
-		 "may be given several times, and be left out with --api"},
+		 "may be given several times; without, the lab is empty"},
 	WR_OPTION_LAB_NAME,
 	{"nodes", 'k', WR_OPT_UINT, .value = "K", .fallback = "1", .min = 1,
 	 .max = WR_LAB_NODES_MAX, .help = "number of nodes"},
@@ -166,7 +168,7 @@ static const struct wr_option up_options[] = {
 	 .help = "a port that answers there, over TCP and UDP (53, 80, 443, 5432);\n"
 		 "may be given several times"},
 	{"api", 0, WR_OPT_FLAG,
-	 .help = "serve a Kubernetes API, for kubectl, and let agents enforce what it says"},
+	 .help = "of no meaning any more: every lab serves the Kubernetes API"},
 	{"no-policy-crds", 0, WR_OPT_FLAG,
 	 .help = "leave the definitions of the cluster-wide policies out of the API;\n"
 		 "install them with kubectl"},

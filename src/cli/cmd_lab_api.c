@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weir lab up --api, weir lab kubeconfig, and the processes of such a lab. */
+/* weir lab up to its end, weir lab kubeconfig, and the processes of a lab. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "agent/agent.h"
 #include "base/cleanup.h"
 #include "cli/cmd_lab.h"
 #include "cli/load.h"
 #include "cli/writer.h"
-#include "input/input.h"
 #include "lab/api.h"
 
 WR_DEFINE_CLEANUP(diags, struct wr_diags *, wr_diags_free)
 WR_DEFINE_CLEANUP(lab, struct wr_lab *, wr_lab_close)
-WR_DEFINE_CLEANUP(arena, struct wr_arena *, wr_arena_free)
-
-#define AGENT_WAIT_MS 60000
-#define AGENT_POLL_MS 20
 
 static int finish(const struct wr_args *args, struct wr_diags *d, int rc)
 {
@@ -29,80 +22,19 @@ static int finish(const struct wr_args *args, struct wr_diags *d, int rc)
 	return rc < 0 ? WR_EXIT_ERROR : WR_EXIT_OK;
 }
 
-/* ---- agents get ready ---- */
-
-struct agent_state {
-	bool ready;
-	int64_t pods, generation;
-	char reason[300];
-};
-
-static int take_status(void *ctx, const char *line)
-{
-	struct agent_state *s = ctx;
-	struct wr_value *v = NULL;
-	WR_CLEANUP(arena)
-	struct wr_arena *a = wr_arena_new();
-	if (!a || wr_json_parse(a, line, strlen(line), (struct wr_mark){0}, &v, NULL) < 0)
-		return 0;
-	const struct wr_value *ready = wr_value_get(v, "ready"), *pods = wr_value_get(v, "pods"),
-			      *reason = wr_value_get(v, "reason");
-	s->ready = ready && ready->type == WR_BOOL && ready->boolean;
-	s->pods = pods && pods->type == WR_INT ? pods->integer : 0;
-	const struct wr_value *g = wr_value_get(v, "generation");
-	s->generation = g && g->type == WR_INT ? g->integer : 0;
-	if (reason && reason->type == WR_STRING)
-		snprintf(s->reason, sizeof(s->reason), "%s", reason->text);
-	return 0;
-}
-
-uint32_t wr_lab_agent_generation(const char *name, uint32_t node)
-{
-	char dir[WR_LAB_PATH];
-	struct agent_state s = {0};
-	(void)wr_agent_ask(wr_lab_agent_dir(dir, name, node), "status", take_status, &s);
-	return (uint32_t)s.generation;
-}
-
-/* Until every agent has in force what the API says, and knows so many pods. */
-static int wait_for_agents(const char *name, uint32_t n_nodes, size_t pods, struct wr_diags *d)
-{
-	for (uint32_t i = 0, waited = 0; i < n_nodes;) {
-		char dir[WR_LAB_PATH];
-		struct agent_state s = {.reason = "it does not answer"};
-		(void)wr_agent_ask(wr_lab_agent_dir(dir, name, i), "status", take_status, &s);
-		if (s.ready && s.pods >= (int64_t)pods) {
-			i++;
-			continue;
-		}
-		if (waited >= AGENT_WAIT_MS) {
-			wr_diag_add(d, WR_ERROR, (struct wr_mark){0}, NULL, NULL,
-				    "the agent of node-%u does not get ready: %s", i + 1, s.reason);
-			return -ETIMEDOUT;
-		}
-		nanosleep(&(struct timespec){.tv_nsec = AGENT_POLL_MS * 1000000L}, NULL);
-		waited += AGENT_POLL_MS;
-	}
-	return 0;
-}
-
-int wr_lab_up_api(const char *name, const struct wr_lab_up_opts *opts, struct wr_diags *d)
+int wr_lab_up_whole(const char *name, const struct wr_lab_up_opts *opts, struct wr_diags *d)
 {
 	int rc = wr_lab_up(name, opts, d);
 	if (rc)
 		return rc; /* also when a lab of that name was there before */
-	struct wr_lab *lab = NULL;
 	rc = wr_lab_api_start(name, !opts->no_policy_crds, d);
 	/* agents first: until they know a pod, nothing passes to it */
 	if (!rc)
-		rc = wait_for_agents(name, opts->nodes, 0, d);
+		rc = wr_lab_wait_agents(name, opts->nodes, d);
 	if (!rc)
 		rc = wr_lab_api_pods(name, d);
 	if (!rc)
-		rc = wr_lab_open(name, d, &lab);
-	if (!rc)
-		rc = wait_for_agents(name, opts->nodes, lab->world->n_pods, d);
-	wr_lab_close(lab);
+		rc = wr_lab_wait(name, d);
 	if (rc)
 		(void)wr_lab_down(name, d);
 	return rc;
@@ -121,9 +53,6 @@ static int run_kubeconfig(const struct wr_args *args)
 	int rc = d ? wr_lab_open(name, d, &lab) : -ENOMEM;
 	if (rc)
 		return d ? finish(args, d, rc) : wr_fail(args, "out of memory");
-	if (!lab->state->api)
-		return wr_fail(args, "lab '%s' has no API server: 'weir lab up --api' starts one",
-			       name);
 	struct wr_out *o = wr_out_new(1, WR_TABLE);
 	if (!o)
 		return wr_fail(args, "out of memory");

@@ -15,15 +15,15 @@
 
 #define FOLLOW_MS 300
 
-/* Takes what waits in the kernel, then prints the log from *next on. */
+/* Prints the log from *next on. */
 static int turn(const char *name, uint64_t *next, struct wr_flow_printer *p, struct wr_diags *diags)
 {
 	struct wr_lab *lab = NULL;
 	int rc = wr_lab_open(name, diags, &lab);
 	if (!rc)
-		rc = wr_lab_flows_drain(lab, diags);
+		rc = wr_lab_judge(lab, diags);
 	if (!rc)
-		rc = wr_lab_flows_read(name, next, wr_flow_print, p);
+		rc = wr_lab_flows_read(lab, next, wr_flow_print, p);
 	wr_lab_close(lab);
 	wr_out_flush(p->out);
 	return rc;

@@ -197,7 +197,11 @@ static void write_table(struct probing *pr, const struct wr_lab_result *results)
 
 static int probe(struct probing *pr)
 {
-	int rc = wr_lab_open(wr_arg_string(pr->args, "name"), pr->diags, &pr->lab);
+	const char *name = wr_arg_string(pr->args, "name");
+	wr_lab_wait_if_it_can(name, true, pr->diags);
+	int rc = wr_lab_open(name, pr->diags, &pr->lab);
+	if (!rc)
+		rc = wr_lab_judge(pr->lab, pr->diags);
 	if (!rc)
 		rc = collect(pr);
 	struct wr_lab_result *results = rc ? NULL : calloc(pr->flows.n + 1, sizeof(*results));

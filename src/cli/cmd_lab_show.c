@@ -8,7 +8,7 @@
 #include "cli/cmd_lab.h"
 #include "cli/load.h"
 #include "cli/writer.h"
-#include "lab/lab.h"
+#include "lab/api.h"
 
 WR_DEFINE_CLEANUP(diags, struct wr_diags *, wr_diags_free)
 WR_DEFINE_CLEANUP(lab, struct wr_lab *, wr_lab_close)
@@ -148,7 +148,11 @@ static void types_and_place(const struct wr_object *o, bool ingress, bool egress
 		: ingress         ? "Ingress"
 		: egress          ? "Egress"
 				  : "<none>");
-	snprintf(place, sizeof(place), "%s:%u", o->mark.file ? o->mark.file : "", o->mark.line);
+	/* of what others wrote there is the path of its kind in the API, and no place */
+	if (o->mark.file && strncmp(o->mark.file, "/api", 4) != 0)
+		snprintf(place, sizeof(place), "%s:%u", o->mark.file, o->mark.line);
+	else
+		snprintf(place, sizeof(place), "<none>");
 	if (wide)
 		cell(t, place);
 }
@@ -266,9 +270,13 @@ static int run_get(const struct wr_args *args)
 		return wr_usage_error(
 			args, "'%s' is none of pods, services, nodes, netpol, cnp, anp and banp",
 			args->operands[0]);
-	int rc = d ? wr_lab_open(wr_arg_string(args, "name"), d, &lab) : -ENOMEM;
+	const char *name = wr_arg_string(args, "name");
+	if (d)
+		wr_lab_wait_if_it_can(name, false, d);
+	int rc = d ? wr_lab_open(name, d, &lab) : -ENOMEM;
 	if (rc)
 		return d ? failed(args, d, rc) : wr_fail(args, "out of memory");
+	wr_print_diags(d, NULL, false);
 	struct wr_out *o = wr_out_new(1, format == JSON ? WR_JSON : WR_TABLE);
 	if (!o)
 		return wr_fail(args, "out of memory");
@@ -280,12 +288,6 @@ static int run_get(const struct wr_args *args)
 }
 
 /* ---- status ---- */
-
-/* With an API server it is the agent that knows; 0: none answers. */
-static uint32_t generation(const struct wr_lab_state *s, uint32_t node)
-{
-	return s->api ? wr_lab_agent_generation(s->name, node) : s->generation[node];
-}
 
 static void put_shortcoming(struct wr_out *o, const struct wr_policy *p, enum wr_direction dir,
 			    size_t i, const char *why)
@@ -322,18 +324,89 @@ static void put_shortcomings(struct wr_out *o, const struct wr_world *w)
 			}
 }
 
-static void status_text(struct wr_out *o, const struct wr_lab *lab)
+/* ---- what runs ---- */
+
+struct running {
+	struct wr_lab_runs runs;
+	struct wr_lab_agent agents[WR_LAB_NODES_MAX];
+	bool all;
+};
+
+static void look(const struct wr_lab_state *s, struct running *r)
+{
+	(void)wr_daemon_look(s->name, &r->runs);
+	r->all = r->runs.server && r->runs.relay && r->runs.kubelet;
+	for (uint32_t i = 0; i < s->n_nodes; i++) {
+		wr_lab_ask_agent(s->name, i, &r->agents[i]);
+		r->all &= r->runs.agents[i] && r->agents[i].answers;
+	}
+}
+
+static void missing(struct wr_out *o, int64_t pid, const char *what, const char *so)
+{
+	if (!pid)
+		wr_out_printf(o, "%s%s does not run%s: %s\n", wr_out_colour(o, WR_RED), what,
+			      wr_out_colour(o, WR_PLAIN), so);
+}
+
+static void put_missing(struct wr_out *o, const struct running *r)
+{
+	missing(o, r->runs.server, "the API server", "nothing can be changed");
+	missing(o, r->runs.relay, "the relay", "agents do not hear of changes");
+	missing(o, r->runs.kubelet, "the kubelet", "no pod is made or removed");
+}
+
+static void put_agent(struct wr_out *o, uint32_t i, const struct running *r)
+{
+	const struct wr_lab_agent *a = &r->agents[i];
+	if (!r->runs.agents[i])
+		wr_out_printf(o, "node-%u: %sits agent does not run%s: what was in force stays\n",
+			      i + 1, wr_out_colour(o, WR_RED), wr_out_colour(o, WR_PLAIN));
+	else if (!a->answers || !a->ready)
+		wr_out_printf(o, "node-%u enforces generation %u; not ready: %s\n", i + 1,
+			      a->generation, a->reason);
+	else
+		wr_out_printf(o, "node-%u enforces generation %u\n", i + 1, a->generation);
+}
+
+static void status_text(struct wr_out *o, const struct wr_lab *lab, const struct running *r)
 {
 	const struct wr_lab_state *s = lab->state;
 	wr_out_printf(o, "lab %s: %u node%s, %zu pods, %u services, %u policies\n", s->name,
 		      s->n_nodes, s->n_nodes == 1 ? "" : "s", s->pods.n, lab->world->n_services,
 		      lab->world->n_policies);
+	put_missing(o, r);
 	for (uint32_t i = 0; i < s->n_nodes; i++)
-		wr_out_printf(o, "node-%u enforces generation %u\n", i + 1, generation(s, i));
+		put_agent(o, i, r);
 	put_shortcomings(o, lab->world);
 }
 
-static void status_document(struct wr_out *o, const struct wr_lab *lab)
+static void put_process(struct wr_out *o, const char *name, int64_t pid)
+{
+	wr_out_map(o);
+	wr_out_key_string(o, "name", name);
+	wr_out_key_bool(o, "running", pid != 0);
+	if (pid)
+		wr_out_key_uint(o, "pid", (uint64_t)pid);
+	wr_out_end(o);
+}
+
+static void put_processes(struct wr_out *o, const struct wr_lab_state *s, const struct running *r)
+{
+	wr_out_key(o, "processes");
+	wr_out_list(o);
+	put_process(o, "apiserver", r->runs.server);
+	put_process(o, "relay", r->runs.relay);
+	put_process(o, "kubelet", r->runs.kubelet);
+	for (uint32_t i = 0; i < s->n_nodes; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "agent of node-%u", i + 1);
+		put_process(o, name, r->runs.agents[i]);
+	}
+	wr_out_end(o);
+}
+
+static void status_document(struct wr_out *o, const struct wr_lab *lab, const struct running *r)
 {
 	const struct wr_lab_state *s = lab->state;
 	wr_out_map(o);
@@ -346,11 +419,13 @@ static void status_document(struct wr_out *o, const struct wr_lab *lab)
 	for (uint32_t i = 0; i < s->n_nodes; i++) {
 		char dir[WR_LAB_PATH];
 		wr_out_map(o);
-		wr_out_key_uint(o, "generation", generation(s, i));
+		wr_out_key_uint(o, "generation", r->agents[i].generation);
+		wr_out_key_bool(o, "ready", r->agents[i].ready);
 		wr_out_key_string(o, "pinDir", wr_lab_pin_dir(dir, s, i));
 		wr_out_end(o);
 	}
 	wr_out_end(o);
+	put_processes(o, s, r);
 	wr_out_key(o, "shortcomings");
 	wr_out_list(o);
 	put_shortcomings(o, lab->world);
@@ -370,11 +445,13 @@ static int run_status(const struct wr_args *args)
 	struct wr_out *o = wr_out_new(1, (enum wr_format)wr_arg_choice(args, "output"));
 	if (!o)
 		return wr_fail(args, "out of memory");
+	struct running r = {0};
+	look(lab->state, &r);
 	if (wr_out_format(o) == WR_TABLE)
-		status_text(o, lab);
+		status_text(o, lab, &r);
 	else
-		status_document(o, lab);
-	return wr_out_finish(o, WR_EXIT_OK);
+		status_document(o, lab, &r);
+	return wr_out_finish(o, r.all ? WR_EXIT_OK : WR_EXIT_NO);
 }
 
 static const struct wr_option get_options[] = {

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/cluster.h"
 #include "cli/list_view.h"
+#include "cli/cmd_lab.h"
 #include "cli/load.h"
 #include "cli/resolve.h"
 #include "cli/test_generate.h"
@@ -320,7 +321,8 @@ static int open_subject(struct run *r)
 	r->diags = wr_diags_new();
 	if (!r->diags)
 		return wr_fail(r->args, "out of memory");
-	if (wr_lab_open(name, r->diags, &r->lab) < 0) {
+	wr_lab_wait_if_it_can(name, true, r->diags);
+	if (wr_lab_open(name, r->diags, &r->lab) < 0 || wr_lab_judge(r->lab, r->diags) < 0) {
 		wr_print_diags(r->diags, NULL, false);
 		return WR_EXIT_ERROR;
 	}

@@ -233,6 +233,12 @@ const struct wr_kube_item *wr_kube_store_get(const struct wr_kube_store *s, cons
 /* The next item after *at (0 to begin), in no order; NULL at the end. */
 const struct wr_kube_item *wr_kube_store_next(const struct wr_kube_store *s, size_t *at);
 
+/*
+ * A number for an object's name and version (ns NULL or "": cluster-wide). The
+ * sum over a kind's objects tells whether two parties have heard the same.
+ */
+uint64_t wr_kube_digest(const char *ns, const char *name, const char *version);
+
 /* Bytes that the store holds, without what objects share. */
 size_t wr_kube_store_size(const struct wr_kube_store *s);
 

@@ -581,6 +581,18 @@ const struct wr_kube_item *wr_kube_store_next(const struct wr_kube_store *s, siz
 	return NULL;
 }
 
+uint64_t wr_kube_digest(const char *ns, const char *name, const char *version)
+{
+	const char *parts[] = {ns ? ns : "", name, version};
+	uint64_t h = 14695981039346656037u;
+	for (size_t i = 0; i < 3; i++) {
+		for (const char *c = parts[i]; *c; c++)
+			h = (h ^ (unsigned char)*c) * 1099511628211u;
+		h = (h ^ '/') * 1099511628211u;
+	}
+	return h ^ h >> 29;
+}
+
 size_t wr_kube_store_size(const struct wr_kube_store *s)
 {
 	return s->bytes + (s->now.slots ? (s->now.mask + 1) * sizeof(struct item *) : 0);

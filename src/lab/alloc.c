@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "lab/manifest.h"
 #include "lab/internal.h"
 
 const char *wr_lab_node_netns(char *buf, const struct wr_lab_state *s, uint32_t node)
@@ -112,17 +113,43 @@ static bool taken(const struct wr_lab_state *s, const struct wr_ip *ip)
 
 /* ---- pods ---- */
 
+static const char *text_of(const struct wr_value *v)
+{
+	return v && v->type == WR_STRING ? v->text : NULL;
+}
+
+static bool can_have(const struct wr_lab_state *s, const struct wr_ip *ip, uint8_t family)
+{
+	return ip->family == family && is_unicast(ip) && !wr_lab_reserved(ip, false) &&
+	       !taken(s, ip);
+}
+
+/* What a manifest asked for: the server drops a new object's status, but not a note on it. */
+static struct wr_ip noted(const struct wr_lab_state *s, const struct wr_object *o, uint8_t family)
+{
+	const struct wr_value *notes = wr_tree_at(o->value, "metadata.annotations");
+	const char *text = text_of(wr_value_get(notes, WR_LAB_NOTE_ADDRESSES));
+	for (; text && *text; text += *text == ',') {
+		char one[WR_IP_TEXT];
+		size_t n = strcspn(text, ",");
+		struct wr_ip ip;
+		snprintf(one, sizeof(one), "%.*s", (int)n, text);
+		if (!wr_ip_parse(one, &ip) && can_have(s, &ip, family))
+			return ip;
+		text += n;
+	}
+	return (struct wr_ip){0};
+}
+
 static struct wr_ip honoured(const struct wr_lab_state *s, const struct wr_lab_want *w,
 			     uint8_t family)
 {
-	if (w->source->kind == WR_KIND_POD)
-		for (size_t i = 0; i < w->source->pod.n_ips; i++) {
-			const struct wr_ip *ip = &w->source->pod.ips[i];
-			if (ip->family == family && is_unicast(ip) && !wr_lab_reserved(ip, false) &&
-			    !taken(s, ip))
-				return *ip;
-		}
-	return (struct wr_ip){0};
+	if (w->source->kind != WR_KIND_POD)
+		return (struct wr_ip){0};
+	for (size_t i = 0; i < w->source->pod.n_ips; i++)
+		if (can_have(s, &w->source->pod.ips[i], family))
+			return w->source->pod.ips[i];
+	return noted(s, w->source, family);
 }
 
 static struct wr_ip free_ip(const struct wr_lab_state *s, uint32_t node, uint8_t family)

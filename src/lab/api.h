@@ -33,18 +33,49 @@ int wr_daemon_ready(const char *lab, int out, const char *log, int seconds, stru
 /* Kills the processes of a lab and waits until they are gone. Their number, or a negative errno. */
 int wr_daemon_kill(const char *lab);
 
+/* The processes of a lab by their ids; 0: it does not run. */
+struct wr_lab_runs {
+	pid_t server, relay, kubelet, agents[WR_LAB_NODES_MAX];
+};
+
+/* Looks which processes of a lab run. 0 or a negative errno. */
+int wr_daemon_look(const char *lab, struct wr_lab_runs *out);
+
 /* ---- api.c ---- */
 
 /* Path of the kubeconfig; the directory where a node's agent has lock and socket; in buf. */
 const char *wr_lab_kubeconfig(char *buf, const char *lab);
 const char *wr_lab_agent_dir(char *buf, const char *lab, uint32_t node);
 
-/* Writes the lab's documents down for the API server, and forgets them. */
-int wr_lab_api_hand_over(struct wr_lab *lab, struct wr_diags *diags);
+/*
+ * Writes the manifests down for the API server: objects, and the documents as they are, for
+ * the kinds of which the lab knows nothing.
+ */
+int wr_lab_api_hand_over(struct wr_lab *lab, const struct wr_input *in,
+			 const struct wr_objects *objects, struct wr_diags *diags);
 
 /* Starts API server, relay and agents; and, when these are ready, what makes the pods. */
 int wr_lab_api_start(const char *name, bool policy_crds, struct wr_diags *diags);
 int wr_lab_api_pods(const char *name, struct wr_diags *diags);
+
+/* ---- settle.c ---- */
+
+#define WR_SETTLE_SOCKET "settle.sock"
+#define WR_SETTLED_KINDS 7
+
+/* The objects of which everything has been made, by kind, as wr_kube_digest() sums them up. */
+struct wr_settled {
+	struct {
+		const char *name;
+		char digest[20];
+	} kinds[WR_SETTLED_KINDS];
+};
+
+/*
+ * Waits until of all that the API says now the kubelet has made what is to be
+ * made. 0, or a negative errno with an error in diags.
+ */
+int wr_lab_settle(const char *name, int timeout_ms, struct wr_settled *out, struct wr_diags *diags);
 
 /* ---- life.c ---- */
 

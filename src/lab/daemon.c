@@ -78,6 +78,14 @@ int wr_daemon_start(const char *lab, const char *netns, const char *const *argv,
 	return 0;
 }
 
+/* "3 errors": the lines before it say which. */
+static bool is_count(const char *line)
+{
+	unsigned n;
+	char word[16];
+	return sscanf(line, "%u %15s", &n, word) == 2 && !strncmp(word, "error", 5);
+}
+
 /* The last line that it wrote, for the error. */
 static void last_words(const char *path, char *buf, size_t size)
 {
@@ -86,7 +94,7 @@ static void last_words(const char *path, char *buf, size_t size)
 	FILE *f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
-		if (*line)
+		if (*line && !is_count(line))
 			snprintf(buf, size, "%s", line);
 	}
 	if (f)
@@ -107,7 +115,7 @@ int wr_daemon_ready(const char *lab, int out, const char *log, int seconds, stru
 			    n ? "ended as it began" : "does not get ready", path, words);
 }
 
-/* ---- kill ---- */
+/* ---- who they are ---- */
 
 static bool is_marked(const char *pid, const char *lab)
 {
@@ -127,7 +135,8 @@ static bool is_marked(const char *pid, const char *lab)
 	return false;
 }
 
-static int kill_round(const char *lab)
+/* Calls fn for every process of the lab but this one. Their number, or a negative errno. */
+static int each(const char *lab, void (*fn)(void *ctx, pid_t pid), void *ctx)
 {
 	int n = 0;
 	DIR *dir = opendir("/proc");
@@ -140,17 +149,65 @@ static int kill_round(const char *lab)
 		    !is_marked(e->d_name, lab))
 			continue;
 		n++;
-		kill(pid, SIGKILL);
+		fn(ctx, pid);
 	}
 	closedir(dir);
 	return n;
+}
+
+/* ---- look ---- */
+
+static void sort_in(void *ctx, pid_t pid)
+{
+	struct wr_lab_runs *r = ctx;
+	char path[64], text[1024];
+	const char *word[32];
+	size_t n = 0;
+	unsigned node = 0;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	WR_CLEANUP(fd)
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	if (size <= 0)
+		return;
+	text[size] = '\0';
+	for (const char *s = text; s < text + size && n < 32; s += strlen(s) + 1)
+		word[n++] = s;
+	for (size_t i = 2; i + 1 < n && !node; i++)
+		if (!strcmp(word[i], "--node-name"))
+			(void)sscanf(word[i + 1], "node-%u", &node);
+	pid_t *place = n < 3                           ? NULL
+		       : !strcmp(word[1], "apiserver") ? &r->server
+		       : !strcmp(word[1], "agent") && node >= 1 && node <= WR_LAB_NODES_MAX
+			       ? &r->agents[node - 1]
+		       : strcmp(word[1], "lab") != 0  ? NULL
+		       : !strcmp(word[2], "relay")   ? &r->relay
+		       : !strcmp(word[2], "kubelet") ? &r->kubelet
+						     : NULL;
+	if (place && (!*place || pid < *place))
+		*place = pid;
+}
+
+int wr_daemon_look(const char *lab, struct wr_lab_runs *out)
+{
+	*out = (struct wr_lab_runs){0};
+	int n = each(lab, sort_in, out);
+	return n < 0 ? n : 0;
+}
+
+/* ---- kill ---- */
+
+static void kill_one(void *ctx, pid_t pid)
+{
+	(void)ctx;
+	kill(pid, SIGKILL);
 }
 
 int wr_daemon_kill(const char *lab)
 {
 	int first = -1;
 	for (int i = 0; i < KILL_ROUNDS; i++) {
-		int n = kill_round(lab);
+		int n = each(lab, kill_one, NULL);
 		if (first < 0)
 			first = n;
 		if (n <= 0)

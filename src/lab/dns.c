@@ -6,6 +6,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -75,6 +76,21 @@ static void outside_hosts(const struct wr_lab_state *st, struct wr_buf *out)
 				      st->outside.items[i].name);
 }
 
+/* Whether a file holds just this. */
+static bool is_written(const char *path, const struct wr_buf *text)
+{
+	bool same = false;
+	char *has = malloc(text->n + 1);
+	FILE *f = fopen(path, "re");
+	if (has && f)
+		same = fread(has, 1, text->n + 1, f) == text->n &&
+		       (!text->n || !memcmp(has, text->data, text->n));
+	free(has);
+	if (f)
+		fclose(f);
+	return same;
+}
+
 int wr_lab_dns_write(const struct wr_lab *lab, struct wr_diags *diags)
 {
 	WR_CLEANUP(buf)
@@ -83,9 +99,12 @@ int wr_lab_dns_write(const struct wr_lab *lab, struct wr_diags *diags)
 	for (uint32_t i = 0; i < lab->world->n_services; i++)
 		service_hosts(lab, &lab->world->services[i], &hosts);
 	outside_hosts(lab->state, &hosts);
+	wr_lab_path(path, lab->state->name, "hosts");
+	if (!hosts.failed && is_written(path, &hosts))
+		return 0;
 	int rc = hosts.failed ? -ENOMEM
-			      : wr_lab_write_file(wr_lab_path(path, lab->state->name, "hosts"),
-						  hosts.data ? hosts.data : "", hosts.n, false);
+			      : wr_lab_write_file(path, hosts.data ? hosts.data : "", hosts.n,
+						  false);
 	if (rc)
 		return wr_lab_error(diags, rc, "cannot write %s: %s", path, strerror(-rc));
 	const struct wr_lab_pod_alloc *dns = wr_lab_find_pod_alloc(lab->state, "kube-system",

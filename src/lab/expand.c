@@ -27,39 +27,14 @@ static bool has_owner(const struct wr_object *o)
 
 /* ---- labels ---- */
 
-static void set_label(struct wr_label *labels, size_t *n, const struct wr_lab_label *change)
+static void set_label(struct wr_label *labels, size_t *n, const struct wr_label *change)
 {
 	size_t i = 0;
 	while (i < *n && strcmp(labels[i].key, change->key) < 0)
 		i++;
-	bool there = i < *n && !strcmp(labels[i].key, change->key);
-	if (there && change->value) {
-		labels[i].value = change->value;
-	} else if (there) {
-		memmove(&labels[i], &labels[i + 1], (--*n - i) * sizeof(*labels));
-	} else if (change->value) {
+	if (i == *n || strcmp(labels[i].key, change->key) != 0)
 		memmove(&labels[i + 1], &labels[i], ((*n)++ - i) * sizeof(*labels));
-		labels[i] = (struct wr_label){.key = change->key, .value = change->value};
-	}
-}
-
-struct wr_label *wr_lab_labels(const struct wr_lab_state *s, const char *ns, const char *name,
-			       const struct wr_label *labels, size_t n, struct wr_arena *a,
-			       size_t *n_out)
-{
-	struct wr_label *out = wr_arena_array(a, n + s->labels.n + 2, sizeof(*out));
-	if (!out)
-		return NULL;
-	if (n)
-		memcpy(out, labels, n * sizeof(*out));
-	*n_out = n;
-	for (size_t i = 0; i < s->labels.n; i++) {
-		const struct wr_lab_label *l = &s->labels.items[i];
-		bool same_ns = ns && l->ns ? !strcmp(ns, l->ns) : !ns && !l->ns;
-		if (same_ns && !strcmp(l->name, name))
-			set_label(out, n_out, l);
-	}
-	return out;
+	labels[i] = *change;
 }
 
 /* ---- pods ---- */
@@ -96,8 +71,8 @@ static uint32_t wanted_node(const struct wr_lab_state *s, const char *name)
 	return h % s->n_nodes;
 }
 
-static int add(const struct wr_lab_state *s, struct wr_lab_want w, const struct wr_lab_label *extra,
-	       struct wr_arena *a, struct wr_lab_wants *out, struct wr_diags *diags)
+static int add(struct wr_lab_want w, const struct wr_label *extra, struct wr_arena *a,
+	       struct wr_lab_wants *out, struct wr_diags *diags)
 {
 	if (!w.name || !w.name[0])
 		return wr_lab_error(diags, w.name ? -EINVAL : -ENOMEM, "a pod of %s/%s has no name",
@@ -111,29 +86,52 @@ static int add(const struct wr_lab_state *s, struct wr_lab_want w, const struct 
 		memcpy(labels, w.labels, w.n_labels * sizeof(*labels));
 	if (extra && extra->key)
 		set_label(labels, &w.n_labels, extra);
-	w.labels = wr_lab_labels(s, w.ns, w.name, labels, w.n_labels, a, &w.n_labels);
-	return w.labels ? wr_vec_push(&out->v, w) : -ENOMEM;
+	w.labels = labels;
+	return wr_vec_push(&out->v, w);
+}
+
+struct owner {
+	const char *kind, *name;
+};
+
+/* A pod of a Deployment's ReplicaSet, which is named by the template's hash, is the Deployment's. */
+static struct owner owner_of(const struct wr_object *o, struct wr_arena *a)
+{
+	struct owner owner = {o->meta.owner_kind, o->meta.owner_name};
+	if (!owner.kind || strcmp(owner.kind, wr_kind_name(WR_KIND_REPLICASET)) != 0)
+		return owner;
+	for (size_t i = 0; i < o->meta.n_labels; i++) {
+		const struct wr_label *l = &o->meta.labels[i];
+		size_t n = strlen(owner.name), m = strlen(l->value);
+		if (strcmp(l->key, "pod-template-hash") != 0 || !m || n < m + 2 ||
+		    owner.name[n - m - 1] != '-' || strcmp(owner.name + n - m, l->value) != 0)
+			continue;
+		const char *name = wr_arena_strndup(a, owner.name, n - m - 1);
+		return name ? (struct owner){wr_kind_name(WR_KIND_DEPLOYMENT), name} : owner;
+	}
+	return owner;
 }
 
 static int add_pod(const struct wr_lab_state *s, const struct wr_object *o, struct wr_arena *a,
 		   struct wr_lab_wants *out, struct wr_diags *diags)
 {
 	const char *phase = o->pod.phase;
-	return add(s,
-		   (struct wr_lab_want){
-			   .ns = o->meta.ns,
-			   .name = o->meta.name,
-			   .source = o,
-			   .spec = &o->pod.spec,
-			   .labels = o->meta.labels,
-			   .n_labels = o->meta.n_labels,
-			   .owner_kind = o->meta.owner_kind,
-			   .owner_name = o->meta.owner_name,
-			   .node = wanted_node(s, o->pod.spec.node),
-			   .completed = phase &&
-					(!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed")),
-		   },
-		   NULL, a, out, diags);
+	struct owner owner = owner_of(o, a);
+	return add(
+		(struct wr_lab_want){
+			.ns = o->meta.ns,
+			.name = o->meta.name,
+			.source = o,
+			.spec = &o->pod.spec,
+			.labels = o->meta.labels,
+			.n_labels = o->meta.n_labels,
+			.owner_kind = owner.kind,
+			.owner_name = owner.name,
+			.node = wanted_node(s, o->pod.spec.node),
+			.completed = phase &&
+				     (!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed")),
+		},
+		NULL, a, out, diags);
 }
 
 static int add_workload(const struct wr_lab_state *s, const struct wr_object *o, struct wr_arena *a,
@@ -148,13 +146,13 @@ static int add_workload(const struct wr_lab_state *s, const struct wr_object *o,
 		const char *name = set ? wr_arena_printf(a, "%s-%u", o->meta.name, i)
 				       : wr_arena_printf(a, "%s-%s", o->meta.name,
 							 replica_suffix(suffix, o, i));
-		struct wr_lab_label extra = {0};
+		struct wr_label extra = {0};
 		if (set)
-			extra = (struct wr_lab_label){.key = "statefulset.kubernetes.io/pod-name",
-						      .value = name};
+			extra = (struct wr_label){.key = "statefulset.kubernetes.io/pod-name",
+						  .value = name};
 		else if (o->kind == WR_KIND_JOB)
-			extra = (struct wr_lab_label){.key = "batch.kubernetes.io/job-name",
-						      .value = o->meta.name};
+			extra = (struct wr_label){.key = "batch.kubernetes.io/job-name",
+						  .value = o->meta.name};
 		struct wr_lab_want w = {
 			.ns = o->meta.ns,
 			.name = name,
@@ -166,7 +164,7 @@ static int add_workload(const struct wr_lab_state *s, const struct wr_object *o,
 			.owner_name = o->meta.name,
 			.node = daemon ? i : wanted_node(s, o->workload.spec.node),
 		};
-		int rc = add(s, w, &extra, a, out, diags);
+		int rc = add(w, &extra, a, out, diags);
 		if (rc)
 			return rc;
 	}

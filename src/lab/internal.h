@@ -27,10 +27,6 @@ struct wr_lab_wants {
 /* The pods of objects; strings in the arena. Errors in diags. */
 int wr_lab_expand(const struct wr_lab_state *s, const struct wr_objects *objects,
 		  struct wr_arena *a, struct wr_lab_wants *out, struct wr_diags *diags);
-/* Labels with the changes that commands made; in the arena, NULL when out of memory. */
-struct wr_label *wr_lab_labels(const struct wr_lab_state *s, const char *ns, const char *name,
-			       const struct wr_label *labels, size_t n, struct wr_arena *a,
-			       size_t *n_out);
 /* Appends the JSON text of a Pod and of a Node. */
 void wr_lab_pod_json(const struct wr_lab_state *s, const struct wr_lab_want *w, struct wr_buf *out);
 void wr_lab_node_json(uint32_t node, struct wr_buf *out);
@@ -47,21 +43,24 @@ bool wr_lab_reserved(const struct wr_ip *ip, bool pods);
 
 /* ---- world_build.c ---- */
 
-/* Reads the state's documents and makes the world and the program. */
-int wr_lab_build(struct wr_lab *lab, struct wr_diags *diags);
+/*
+ * Makes the world of the state's lists; with: objects that are there, too, or
+ * instead of others of their name (NULL: none).
+ */
+int wr_lab_build(struct wr_lab *lab, const struct wr_objects *with, struct wr_diags *diags);
 /* Frees what wr_lab_build() made. */
 void wr_lab_unbuild(struct wr_lab *lab);
 
 /* ---- flows.c ---- */
 
-#define WR_LAB_FLOWS "flows.jsonl" /* the lab's log of them */
+#define WR_LAB_FLOWS "flows.jsonl" /* the agents' log of them */
+/* Keeps the log at a bearable length. 0 or a negative errno. */
+int wr_lab_flows_bound(const char *lab);
 
 /* ---- api.c ---- */
 
 /* Path of the file with what a pod's server says, for kubectl logs; in buf. */
 const char *wr_lab_pod_log(char *buf, const char *lab, const char *ns, const char *pod);
-/* Empties the list of documents. */
-void wr_lab_forget_docs(struct wr_lab_state *s);
 
 /* ---- topology.c ---- */
 

@@ -223,6 +223,18 @@ static void complain(const struct wr_kubelet *k, const struct wr_diags *diags, i
 		k->log(*k->error ? k->error : strerror(-rc));
 }
 
+static void tell_waiting(struct wr_kubelet *k, const struct wr_diags *diags, int rc)
+{
+	const char *first = NULL;
+	for (size_t i = 0; diags && !first && i < wr_diags_count(diags); i++)
+		if (wr_diags_at(diags, i)->severity == WR_ERROR)
+			first = wr_diags_at(diags, i)->message;
+	if (rc < 0)
+		wr_settle_answer(k, first ? first : *k->error ? k->error : strerror(-rc));
+	else if (!k->changes)
+		wr_settle_answer(k, NULL);
+}
+
 static int turn(struct wr_kubelet *k, uint32_t n_nodes)
 {
 	struct wr_diags *diags = wr_diags_new();
@@ -243,22 +255,26 @@ static int turn(struct wr_kubelet *k, uint32_t n_nodes)
 	if (!rc)
 		rc = write_back(k, lab);
 	if (!rc)
-		rc = wr_lab_flows_drain(lab, diags);
+		rc = wr_lab_flows_bound(k->name);
 	wr_lab_close(lab);
 	if (rc < 0 && diags)
 		complain(k, diags, rc);
+	tell_waiting(k, diags, rc);
 	wr_diags_free(diags);
 	return rc;
 }
 
 /* ---- the process ---- */
 
-static void take_session(struct wr_kubelet *k, int listener)
+static void take_session(struct wr_kubelet *k, int listener, int settle)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	pid_t pid = fd >= 0 ? fork() : -1;
 	if (!pid) {
 		close(listener);
+		close(settle); /* a session may outlive the kubelet, and must not seem to be it */
+		for (size_t i = 0; i < k->waiting.n; i++)
+			close(k->waiting.items[i]);
 		wr_remote_serve(k, fd);
 		_exit(0);
 	}
@@ -272,24 +288,27 @@ static void reap(void)
 		;
 }
 
-static int loop(struct wr_kubelet *k, int listener, uint32_t n_nodes)
+static int loop(struct wr_kubelet *k, int listener, int settle, uint32_t n_nodes)
 {
 	bool told = false, failed = false;
 	int64_t due = 0;
 	for (;;) {
-		struct pollfd p[2] = {{.fd = wr_kube_fd(k->kube), .events = POLLIN},
-				      {.fd = listener, .events = POLLIN}};
+		struct pollfd p[3] = {{.fd = wr_kube_fd(k->kube), .events = POLLIN},
+				      {.fd = listener, .events = POLLIN},
+				      {.fd = settle, .events = POLLIN}};
 		if (k->dirty && (!due || (!failed && due > now_ms() + SETTLE_MS)))
 			due = now_ms() + SETTLE_MS;
 		int64_t left = due ? due - now_ms() : 1000;
-		if (poll(p, 2, left < 0 ? 0 : (int)left) < 0 && errno != EINTR)
+		if (poll(p, 3, left < 0 ? 0 : (int)left) < 0 && errno != EINTR)
 			return -errno;
 		int rc = wr_kube_run(k->kube);
 		if (rc)
 			return rc;
 		if (p[1].revents)
-			take_session(k, listener);
+			take_session(k, listener, settle);
 		reap();
+		if (p[2].revents && wr_settle_take(k, settle))
+			due = now_ms();
 		if (!due || now_ms() < due)
 			continue;
 		rc = turn(k, n_nodes);
@@ -297,6 +316,7 @@ static int loop(struct wr_kubelet *k, int listener, uint32_t n_nodes)
 		if (rc == -ENOENT)
 			return rc; /* the lab is gone */
 		due = rc < 0            ? now_ms() + RETRY_MS
+		      : k->changes      ? now_ms()
 		      : k->look_again_s ? now_ms() + k->look_again_s * 1000
 					: 0;
 		if (!rc && !told && write(STDOUT_FILENO, "r", 1) == 1)
@@ -332,11 +352,17 @@ int wr_lab_kubelet(const char *name, void (*log)(const char *text), struct wr_di
 	int rc = open_kubelet(&k, &n_nodes, diags);
 	WR_CLEANUP(fd)
 	int listener = rc ? -1 : wr_remote_listen(wr_lab_path(path, name, "kubelet.sock"));
+	WR_CLEANUP(fd)
+	int settle = rc || listener < 0
+			     ? listener
+			     : wr_remote_listen(wr_lab_path(path, name, WR_SETTLE_SOCKET));
 	signal(SIGPIPE, SIG_IGN);
-	if (!rc && listener < 0)
-		rc = wr_lab_error(diags, listener, "%s: %s", path, strerror(-listener));
+	if (!rc && settle < 0)
+		rc = wr_lab_error(diags, settle, "%s: %s", path, strerror(-settle));
 	if (!rc)
-		rc = loop(&k, listener, n_nodes);
+		rc = loop(&k, listener, settle, n_nodes);
+	wr_settle_answer(&k, "the kubelet has ended");
+	wr_vec_free(&k.waiting);
 	wr_kubelet_forget(&k);
 	wr_kube_free(k.kube);
 	wr_kube_config_free(k.config);

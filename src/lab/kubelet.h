@@ -30,6 +30,7 @@ struct wr_kubelet {
 	struct wr_listing_of lists[WR_KIND_COUNT];
 	size_t changes;       /* that the turn made in the API */
 	int64_t look_again_s; /* the next turn comes after this though nothing changes; 0: none */
+	WR_VEC(int) waiting;  /* sockets of those who asked when all is made */
 	char error[600];
 };
 
@@ -44,8 +45,11 @@ void wr_kubelet_forget(struct wr_kubelet *k);
 
 /*
  * One request, and wait. The status, or a negative errno; k->error tells what
- * the server said to one that it refused. patch: a merge patch.
+ * the server said to one that it refused. patch: a merge patch. ask: any of
+ * them (body may be NULL); the answer to one that succeeds is in the turn's arena.
  */
+int wr_kubelet_ask(struct wr_kubelet *k, const char *method, const char *path,
+		   const struct wr_buf *body, struct wr_value **answer);
 int wr_kubelet_post(struct wr_kubelet *k, const char *path, const struct wr_buf *body);
 int wr_kubelet_patch(struct wr_kubelet *k, const char *path, const struct wr_buf *body);
 int wr_kubelet_delete(struct wr_kubelet *k, const char *path);
@@ -84,9 +88,16 @@ int wr_kubelet_workload_status(struct wr_kubelet *k);
 /* Makes the lab follow what was listed; *out is the open lab. */
 int wr_kubelet_follow(struct wr_kubelet *k, struct wr_diags *diags, struct wr_lab **out);
 
+/* ---- settle.c ---- */
+
+/* Somebody waits from now on. */
+bool wr_settle_take(struct wr_kubelet *k, int listener);
+/* Tells all who wait that a turn found nothing to do, or (problem) that it failed. */
+void wr_settle_answer(struct wr_kubelet *k, const char *problem);
+
 /* ---- remote.c ---- */
 
-/* The socket on which the API server asks for sessions in pods; listens. fd or a negative errno. */
+/* Listens on a socket in the lab's folder, as that for sessions in pods. fd or a negative errno. */
 int wr_remote_listen(const char *path);
 /* One session, to its end, in a process of its own. */
 void wr_remote_serve(struct wr_kubelet *k, int fd);

@@ -119,6 +119,29 @@ static int send_body(struct wr_kubelet *k, const char *method, const char *path,
 	return rc;
 }
 
+int wr_kubelet_ask(struct wr_kubelet *k, const char *method, const char *path,
+		   const struct wr_buf *body, struct wr_value **answer)
+{
+	WR_CLEANUP(free)
+	char *text = NULL;
+	if (!path || (body && body->failed))
+		return -ENOMEM;
+	const char *type = strcmp(method, "PATCH") != 0 ? "application/json"
+							: "application/merge-patch+json";
+	int rc = ask(k,
+		     &(struct wr_kube_request){.method = method,
+					       .path = path,
+					       .body = body ? body->data : NULL,
+					       .content_type = body ? type : NULL,
+					       .max_bytes = ANSWER_MAX},
+		     &text);
+	if (rc < 0 || !text)
+		return rc;
+	int bad = wr_json_parse(k->tree.arena, text, strlen(text), (struct wr_mark){0}, answer,
+				NULL);
+	return bad < 0 ? bad : rc;
+}
+
 int wr_kubelet_post(struct wr_kubelet *k, const char *path, const struct wr_buf *body)
 {
 	return send_body(k, "POST", path, body, "application/json");

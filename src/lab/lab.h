@@ -8,10 +8,11 @@
  *	weir-LAB-wire		a bridge that joins the nodes and the outside
  *	weir-LAB-out		the world outside, with addresses of its own
  *
- * A command opens the lab (lock, state, world), acts, and saves. The world of a
- * lab is made of the applied documents, read again from their text, and of the
- * Node and Pod objects that the lab makes: manifests' workloads become their
- * replicas, every pod has its addresses, node and phase Running.
+ * An API server says what there is, a kubelet makes it, agents enforce (api.h);
+ * commands ask and tell the API server. Who opens the lab has its lock, its
+ * state, and the world that the kubelet made last: the API server's objects,
+ * with the Node and Pod objects as the lab has them, and with the places in
+ * files of those policies that commands sent.
  */
 #include "datapath/datapath.h"
 #include "engine/program.h"
@@ -30,16 +31,12 @@
 struct wr_lab {
 	int lock; /* file descriptor */
 	struct wr_lab_state *state;
-	/* the world of the state, and its program for all nodes */
-	struct wr_input *input;    /* the objects that the lab makes */
-	struct wr_input **batches; /* the applied documents, an input for each batch */
-	size_t n_batches;
-	uint32_t *live; /* objects of each document of the state that count */
-	struct wr_map *where; /* wr_lab_key() of those objects to their document's index */
+	/* the world of the state */
+	WR_VEC(struct wr_input *) inputs;
 	struct wr_arena *arena;
 	struct wr_objects objects;
 	struct wr_world *world;
-	struct wr_program *program;
+	struct wr_program *program; /* see wr_lab_judge() */
 };
 
 /*
@@ -48,6 +45,12 @@ struct wr_lab {
  */
 int wr_lab_open(const char *name, struct wr_diags *diags, struct wr_lab **out);
 void wr_lab_close(struct wr_lab *lab);
+
+/*
+ * Makes lab->program, by which the engine says what ought to pass: for people
+ * and tests to compare. Nothing is enforced by it. 0, or an error in diags.
+ */
+int wr_lab_judge(struct wr_lab *lab, struct wr_diags *diags);
 
 /* Names of namespaces, in buf (returned). node counts from 0. */
 #define WR_LAB_NETNS 64
@@ -63,7 +66,7 @@ struct wr_cidr wr_lab_pod_cidr(uint32_t node, uint8_t family);
 /* Directory of a node's pins, in buf of WR_LAB_PATH (returned). */
 const char *wr_lab_pin_dir(char *buf, const struct wr_lab_state *s, uint32_t node);
 
-/* ---- life.c: commands that change the lab; errors in diags ---- */
+/* ---- life.c: the lab as a whole; errors in diags ---- */
 
 struct wr_lab_up_opts {
 	const char *const *paths; /* -f */
@@ -73,25 +76,21 @@ struct wr_lab_up_opts {
 	size_t n_outside;
 	const char *const *outside_ports; /* numbers; none: 53, 80, 443, 5432 */
 	size_t n_outside_ports;
-	bool api;            /* the manifests are for an API server: see api.h */
-	bool no_policy_crds; /* of an API server without the cluster-wide policies */
+	bool no_policy_crds; /* the API server begins without the cluster-wide policies */
 };
+/* Nodes, and an API server's first objects; wr_lab_api_start() and _pods() go on. */
 int wr_lab_up(const char *name, const struct wr_lab_up_opts *opts, struct wr_diags *diags);
 
 /* Removes all of a lab, also of one that is half there or damaged. 0 when there is none. */
 int wr_lab_down(const char *name, struct wr_diags *diags);
+
+/* ---- change.c: what commands tell the API server; errors in diags ---- */
 
 int wr_lab_apply(const char *name, const char *const *paths, size_t n, struct wr_diags *diags);
 int wr_lab_delete(const char *name, const char *const *paths, size_t n, struct wr_diags *diags);
 /* changes: "key=value" and "key-". kind: Pod or Namespace. */
 int wr_lab_label(const char *name, enum wr_kind kind, const char *ns, const char *object,
 		 const char *const *changes, size_t n, bool overwrite, struct wr_diags *diags);
-
-/*
- * Makes the kernel enforce the lab's world on all nodes (events are drained
- * first). In a lab with an API server that is left to the agents.
- */
-int wr_lab_enforce(struct wr_lab *lab, struct wr_diags *diags);
 
 /* ---- services.c: what kube-proxy would do ---- */
 
@@ -148,14 +147,14 @@ int wr_lab_all_flows(struct wr_lab *lab, struct wr_lab_flow **flows, size_t *n);
 
 /* ---- flows.c: events with names ---- */
 
-/* Takes waiting events from all nodes, names them, appends them to the lab's bounded log. */
-int wr_lab_flows_drain(struct wr_lab *lab, struct wr_diags *diags);
 /*
- * Calls fn with every line of the log (a JSON object, no newline), oldest first,
- * from byte *next on (0: all), which moves to the end. 0 or a negative errno.
+ * Calls fn with every line of the agents' log (a JSON object, no newline), oldest
+ * first, from byte *next on (0: all), which moves to the end. Names outside and
+ * lines of files are the lab's, of which wr_lab_judge() has been called. 0 or a
+ * negative errno.
  */
-int wr_lab_flows_read(const char *name, uint64_t *next, void (*fn)(void *ctx, const char *line),
-		      void *ctx);
+int wr_lab_flows_read(const struct wr_lab *lab, uint64_t *next,
+		      void (*fn)(void *ctx, const char *line), void *ctx);
 
 /* ---- exec.c ---- */
 

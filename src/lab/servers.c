@@ -174,7 +174,7 @@ static int serve_pod(struct wr_lab *lab, struct wr_lab_pod_alloc *p, struct star
 		wr_lab_node_netns(netns, lab->state, p->node);
 	else
 		wr_lab_pod_netns(netns, lab->state, p->id);
-	int rc = argv ? launch(netns, argv, !dns, lab->state->api ? log : NULL, out, diags)
+	int rc = argv ? launch(netns, argv, !dns, log, out, diags)
 		      : -ENOMEM;
 	if (!rc) {
 		p->server = out->pid;

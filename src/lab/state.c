@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "lab/run.h"
 
-#define VERSION 1
+#define VERSION 2
 
 bool wr_lab_name_valid(const char *name)
 {
@@ -36,14 +36,13 @@ void wr_lab_state_free(struct wr_lab_state *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->docs.n; i++)
-		wr_vec_free(&s->docs.items[i].dropped);
 	for (size_t i = 0; i < s->services.n; i++)
 		wr_vec_free(&s->services.items[i].ports);
 	for (size_t i = 0; i < s->outside.n; i++)
 		wr_vec_free(&s->outside.items[i].ports);
 	wr_vec_free(&s->docs);
-	wr_vec_free(&s->labels);
+	wr_vec_free(&s->texts);
+	wr_vec_free(&s->sources);
 	wr_vec_free(&s->pods);
 	wr_vec_free(&s->services);
 	wr_vec_free(&s->outside);
@@ -89,32 +88,32 @@ static void put_ip(struct wr_buf *b, const char *key, const struct wr_ip *ip)
 	put_string(b, key, ip->family ? wr_ip_format(ip, text) : NULL);
 }
 
-static void put_docs(struct wr_buf *b, const struct wr_lab_state *s)
+static void put_docs(struct wr_buf *b, const char *key, const struct wr_lab_docs *docs)
 {
-	wr_buf_text(b, "\"documents\":[");
-	for (size_t i = 0; i < s->docs.n; i++) {
-		const struct wr_lab_doc *d = &s->docs.items[i];
+	wr_buf_printf(b, "\"%s\":[", key);
+	for (size_t i = 0; i < docs->n; i++) {
+		const struct wr_lab_doc *d = &docs->items[i];
 		wr_buf_text(b, i ? ",\n{" : "\n{");
 		put_string(b, "file", d->file);
-		wr_buf_printf(b, "\"line\":%u,\"batch\":%u,\"dropped\":[", d->line, d->batch);
-		for (size_t k = 0; k < d->dropped.n; k++) {
-			wr_buf_text(b, k ? "," : "");
-			wr_buf_json(b, d->dropped.items[k]);
-		}
-		wr_buf_text(b, "],\"text\":");
+		wr_buf_printf(b, "\"line\":%u,\"text\":", d->line);
 		wr_buf_json_bytes(b, d->text, d->size);
 		wr_buf_text(b, "}");
 	}
-	wr_buf_text(b, "],\n\"labels\":[");
-	for (size_t i = 0; i < s->labels.n; i++) {
-		const struct wr_lab_label *l = &s->labels.items[i];
+	wr_buf_text(b, "],\n");
+}
+
+static void put_sources(struct wr_buf *b, const struct wr_lab_state *s)
+{
+	put_docs(b, "lists", &s->docs);
+	put_docs(b, "texts", &s->texts);
+	wr_buf_text(b, "\"sources\":[");
+	for (size_t i = 0; i < s->sources.n; i++) {
+		const struct wr_lab_source *o = &s->sources.items[i];
 		wr_buf_text(b, i ? ",\n{" : "\n{");
-		put_string(b, "namespace", l->ns);
-		put_string(b, "name", l->name);
-		put_string(b, "key", l->key);
-		wr_buf_text(b, "\"value\":");
-		wr_buf_json(b, l->value);
-		wr_buf_text(b, "}");
+		put_string(b, "object", o->key);
+		put_string(b, "uid", o->uid);
+		wr_buf_printf(b, "\"generation\":%lld,\"text\":%u}", (long long)o->generation,
+			      o->text);
 	}
 	wr_buf_text(b, "],\n");
 }
@@ -172,16 +171,16 @@ static void put_outside(struct wr_buf *b, const struct wr_lab_state *s)
 int wr_lab_state_save(const struct wr_lab_state *s, struct wr_diags *diags)
 {
 	WR_CLEANUP(buf) struct wr_buf b = {0};
-	wr_buf_printf(&b, "{\"version\":%d,\"nodes\":%u,\"running\":%s,\"api\":%s,", VERSION,
-		      s->n_nodes, s->running ? "true" : "false", s->api ? "true" : "false");
-	wr_buf_printf(&b, "\"nextBatch\":%u,\"nextPod\":%u,\"outsideServer\":%lld,", s->next_batch,
-		      s->next_pod, (long long)s->outside_server);
-	wr_buf_printf(&b, "\"outsideServerStart\":%llu,\"generation\":[",
+	wr_buf_printf(&b, "{\"version\":%d,\"nodes\":%u,\"running\":%s,", VERSION, s->n_nodes,
+		      s->running ? "true" : "false");
+	wr_buf_printf(&b, "\"nextPod\":%u,\"outsideServer\":%lld,", s->next_pod,
+		      (long long)s->outside_server);
+	wr_buf_printf(&b, "\"outsideServerStart\":%llu,\"rules\":[",
 		      (unsigned long long)s->outside_server_start);
 	for (uint32_t i = 0; i < s->n_nodes; i++)
-		wr_buf_printf(&b, "%s%u", i ? "," : "", s->generation[i]);
+		wr_buf_printf(&b, "%s%lld", i ? "," : "", (long long)s->rules[i]);
 	wr_buf_text(&b, "],\n");
-	put_docs(&b, s);
+	put_sources(&b, s);
 	put_pods(&b, s);
 	put_outside(&b, s);
 	put_string(&b, "name", s->name);
@@ -236,37 +235,43 @@ static int64_t int_item(const struct wr_value *list, size_t i)
 	return i < list->n && list->items[i]->type == WR_INT ? list->items[i]->integer : 0;
 }
 
-static int load_docs(struct wr_lab_state *s, const struct wr_value *root)
+static int load_docs(struct wr_lab_docs *out, const struct wr_value *list)
 {
-	const struct wr_value *docs = get_list(root, "documents"), *labels = get_list(root, "labels");
-	for (size_t i = 0; i < docs->n; i++) {
-		const struct wr_value *v = docs->items[i], *dropped = get_list(v, "dropped");
+	for (size_t i = 0; i < list->n; i++) {
+		const struct wr_value *v = list->items[i];
 		struct wr_lab_doc d = {
 			.file = get_string(v, "file"),
 			.line = (uint32_t)get_int(v, "line"),
-			.batch = (uint32_t)get_int(v, "batch"),
 			.text = get_string(v, "text"),
 		};
 		if (!d.file || !d.text)
 			return -EBADMSG;
 		d.size = strlen(d.text);
-		if (wr_vec_push(&s->docs, d) < 0)
-			return -ENOMEM;
-		for (size_t k = 0; k < dropped->n; k++)
-			if (dropped->items[k]->type == WR_STRING &&
-			    wr_vec_push(&s->docs.items[i].dropped, dropped->items[k]->text) < 0)
-				return -ENOMEM;
-	}
-	for (size_t i = 0; i < labels->n; i++) {
-		const struct wr_value *v = labels->items[i];
-		struct wr_lab_label l = {get_string(v, "namespace"), get_string(v, "name"),
-					 get_string(v, "key"), get_string(v, "value")};
-		if (!l.name || !l.key)
-			return -EBADMSG;
-		if (wr_vec_push(&s->labels, l) < 0)
+		if (wr_vec_push(out, d) < 0)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+static int load_sources(struct wr_lab_state *s, const struct wr_value *root)
+{
+	const struct wr_value *list = get_list(root, "sources");
+	int rc = load_docs(&s->docs, get_list(root, "lists"));
+	if (!rc)
+		rc = load_docs(&s->texts, get_list(root, "texts"));
+	for (size_t i = 0; i < list->n && !rc; i++) {
+		const struct wr_value *v = list->items[i];
+		struct wr_lab_source o = {
+			.key = get_string(v, "object"),
+			.uid = get_string(v, "uid"),
+			.generation = get_int(v, "generation"),
+			.text = (uint32_t)get_int(v, "text"),
+		};
+		if (!o.key || !o.uid || o.text >= s->texts.n)
+			return -EBADMSG;
+		rc = wr_vec_push(&s->sources, o);
+	}
+	return rc;
 }
 
 static int load_pods(struct wr_lab_state *s, const struct wr_value *root)
@@ -341,21 +346,19 @@ static int load_outside(struct wr_lab_state *s, const struct wr_value *root)
 
 static int load_all(struct wr_lab_state *s, const struct wr_value *root)
 {
-	const struct wr_value *generation = get_list(root, "generation");
+	const struct wr_value *rules = get_list(root, "rules");
 	if (root->type != WR_MAP || get_int(root, "version") != VERSION || !get_bool(root, "end"))
 		return -EBADMSG;
 	s->n_nodes = (uint32_t)get_int(root, "nodes");
 	if (!s->n_nodes || s->n_nodes > WR_LAB_NODES_MAX)
 		return -EBADMSG;
 	s->running = get_bool(root, "running");
-	s->api = get_bool(root, "api");
-	s->next_batch = (uint32_t)get_int(root, "nextBatch");
 	s->next_pod = (uint32_t)get_int(root, "nextPod");
 	s->outside_server = get_int(root, "outsideServer");
 	s->outside_server_start = (uint64_t)get_int(root, "outsideServerStart");
 	for (uint32_t i = 0; i < s->n_nodes; i++)
-		s->generation[i] = (uint32_t)int_item(generation, i);
-	int rc = load_docs(s, root);
+		s->rules[i] = (uint64_t)int_item(rules, i);
+	int rc = load_sources(s, root);
 	if (!rc)
 		rc = load_pods(s, root);
 	if (!rc)

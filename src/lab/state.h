@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * State: all that a lab remembers between two commands, in one JSON file that
- * is replaced as a whole (written, synced, renamed). Documents are kept as the
- * text that the user wrote, with file name and line, so that marks go on
- * pointing into the user's files.
+ * State: what the lab's network is made of, in one JSON file that is replaced
+ * as a whole (written, synced, renamed): what pods and Services were given, and
+ * the API server's lists that this was made from, as the kubelet saw them last.
+ * What ought to be there is said by the API server, and kept in its database.
  *
- * A lab has no daemon: a command locks the lab, reads the state, acts, saves.
+ * Whoever changes the network or the file locks the lab, reads, acts, saves.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,18 +24,24 @@
 #define WR_LAB_PODS_MAX 2000
 #define WR_LAB_OUTSIDE_MAX 64
 
-/* A document as applied; those of one batch were applied by one command. */
+/* Text of manifests, or a list of the API server. */
 struct wr_lab_doc {
 	const char *file;
-	uint32_t line, batch;
+	uint32_t line;
 	const char *text;
 	size_t size;
-	WR_VEC(const char *) dropped; /* keys of its objects that were deleted or replaced since */
 };
 
-/* A label set (value NULL: taken away) by a command on a Pod or Namespace (ns NULL). */
-struct wr_lab_label {
-	const char *ns, *name, *key, *value;
+struct wr_lab_docs {
+	struct wr_lab_doc *items;
+	size_t n, cap;
+};
+
+/* Where an object of the API server came from: see sources.c. */
+struct wr_lab_source {
+	const char *key, *uid;
+	int64_t generation;
+	uint32_t text; /* index */
 };
 
 /* What a pod was given. */
@@ -75,16 +81,16 @@ struct wr_lab_state {
 	const char *name;
 	uint32_t n_nodes;
 	bool running; /* lab up came to its end */
-	bool api;     /* an API server says what there is, and agents enforce */
-	uint32_t next_batch, next_pod;
-	WR_VEC(struct wr_lab_doc) docs;
-	WR_VEC(struct wr_lab_label) labels;
+	uint32_t next_pod;
+	struct wr_lab_docs docs; /* the API server's lists */
+	struct wr_lab_docs texts;
+	WR_VEC(struct wr_lab_source) sources;
 	WR_VEC(struct wr_lab_pod_alloc) pods;
 	WR_VEC(struct wr_lab_svc_alloc) services;
 	WR_VEC(struct wr_lab_outside) outside;
 	int64_t outside_server;
 	uint64_t outside_server_start;
-	uint32_t generation[WR_LAB_NODES_MAX]; /* of each node's datapath, after the last change */
+	uint64_t rules[WR_LAB_NODES_MAX]; /* hash of what each node's nft table was made of */
 };
 
 /* A lab's name: 1 to 20 letters and digits, lower case. */

@@ -460,6 +460,7 @@ def main():
     if status:
         result('chaos/up', False, out + err)
         return 1
+    base.make_way()
     agent, chaos = Agent(folder), None
     try:
         chaos = Chaos(agent, folder, args.seed, args.keep)

@@ -125,6 +125,7 @@ def main():
     if status:
         result('up', False, out + err)
         return 1
+    base.make_way()
     container = None
     try:
         api = base.Api(folder, certs.server('server'))

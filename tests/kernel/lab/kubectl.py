@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kubectl in the lab, as a newcomer types it, with packets: kubectl.py [WEIR]
 
-`weir lab up --api` serves the API; agents enforce what it says. Then the
+`weir lab up` serves the API; agents enforce what it says. Then the
 processes are killed one by one: what is in force stays, and `weir lab down`
 leaves nothing.
 """
@@ -74,6 +74,12 @@ metadata: {name: from-tools, namespace: shop}
 spec:
   podSelector: {matchLabels: {app: db}}
   ingress: [{from: [{namespaceSelector: {matchLabels: {access: db}}}]}]
+'''
+JOB = '''
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once, namespace: shop}
+spec: {template: {metadata: {labels: {app: job}}, spec: {containers: [{name: c, image: c}]}}}
 '''
 OTHERS = '''
 apiVersion: apps/v1
@@ -174,7 +180,7 @@ def remains():
 
 
 def up():
-    status, out, err = lab('up', '--api', '--nodes', '2')
+    status, out, err = lab('up', '--nodes', '2')
     report('up', status == 0, out + err)
     status, out, err = lab('kubeconfig')
     report('kubeconfig', status == 0 and os.stat(out.strip()).st_mode & 0o777 == 0o600, out + err)
@@ -452,10 +458,45 @@ def unreadable():
     kubectl('delete', 'pod', 'bad', 'good')
 
 
-def refusals():
-    status, out, err = run(WEIR, 'lab', 'apply', '--name', LAB, '-f', '-', text=DENY)
-    report('lab-apply-is-refused', status == 2 and 'kubectl' in err, out + err)
-    status, out, err = lab('up', '--api')
+def beside_the_lab(folder):
+    """weir lab apply, label and delete beside kubectl: one API for both."""
+    path = os.path.join(folder, 'deny.yaml')
+    pathlib.Path(path).write_text(UTILS + '---' + DENY, encoding='utf-8')
+    line = (UTILS + '---' + DENY).splitlines().index('metadata: {name: deny-all, namespace: shop}') + 1
+
+    def column():
+        status, out, err = lab('get', 'netpol', '-o', 'wide')
+        return next((row.split()[-1] for row in out.splitlines() if ' deny-all ' in row), out + err)
+    status, out, err = lab('apply', '-f', path)
+    db = ip_of('db')
+    report('lab-apply', status == 0 and db and not ping(db), out + err)
+    report('lab-apply-is-seen', get('networkpolicy', 'deny-all', '-n', 'shop').get('metadata'))
+    report('lab-knows-the-file', column() in (f'{path}:{line - 2}', f'{path}:{line}'), column())
+    status, out, err = lab('apply', '-f', path)
+    report('apply-again-changes-nothing', status == 0 and get(
+        'networkpolicy', 'deny-all', '-n', 'shop')['metadata']['generation'] == 1, out + err)
+    kubectl('patch', 'networkpolicy', 'deny-all', '-n', 'shop', '--type=merge', '-p',
+            '{"spec":{"podSelector":{"matchLabels":{"app":"web"}}}}')
+    status, out, err = lab('probe', '--from', 'utils/utils', '--to', 'shop/db', '--port', '5432',
+                           '-o', 'json')
+    report('probe-waits-for-kubectl', status == 0 and '"observed":"allow"' in out, out + err)
+    report('another-text-has-no-file', column() == '<none>', column())
+    status, out, err = lab('label', 'pod', 'shop/db', 'app=web', '--overwrite')
+    report('lab-label', status == 0 and not ping(db) and get(
+        'pod', 'db', '-n', 'shop')['metadata']['labels'] == {'app': 'web'}, out + err)
+    status, out, err = lab('apply', '-f', path)
+    report('apply-leaves-the-label', status == 0 and ip_of('db') == db and get(
+        'pod', 'db', '-n', 'shop')['metadata']['labels'] == {'app': 'web'}, out + err)
+    status, out, err = run(WEIR, 'lab', 'apply', '--name', LAB, '-f', '-', text=JOB)
+    status, out, err = lab('exec', next((f'shop/{p["metadata"]["name"]}' for p in pods(
+        '-n', 'shop', '-l', 'app=job')), 'shop/none'), '--', 'true')
+    report('a-job-has-its-pod', status == 0, out + err)
+    status, out, err = lab('delete', '-f', path)
+    report('lab-delete', status == 0 and not pods('-n', 'shop') and
+           'not found' in get('networkpolicy', 'deny-all', '-n', 'shop').get('error', ''), out + err)
+    status, out, err = lab('delete', '-f', path)
+    report('delete-again-warns', status == 0 and 'deny.yaml:' in err and 'is not in the lab' in err, err)
+    status, out, err = lab('up')
     report('second-up-is-refused', status == 2 and 'running already' in err, out + err)
 
 
@@ -465,9 +506,13 @@ def down(name):
     report(name, status == 0 and not left, f'{left} {out}{err}')
 
 
+TOLD = {'apiserver': 'the API server does not run', 'relay': 'the relay does not run',
+        'kubelet': 'the kubelet does not run', 'agent': 'node-1: its agent does not run'}
+
+
 def killed(what):
     """A lab one of whose processes died; what was in force stays."""
-    status, out, err = lab('up', '--api', '--nodes', '1')
+    status, out, err = lab('up', '--nodes', '1')
     if status:
         report(f'killed/{what}', False, out + err)
         return
@@ -481,6 +526,10 @@ def killed(what):
     status, out, err = lab('probe', '--from', 'utils/utils', '--to', 'shop/db', '--port', '5432',
                            '-o', 'json')
     report(f'killed/{what}-still-denies', victims and '"observed":"deny"' in out, out + err)
+    status, out, err = lab('status')
+    report(f'killed/{what}-is-told', status == 1 and TOLD[what] in out, out + err)
+    status, out, err = run(WEIR, 'lab', 'delete', '--name', LAB, '-f', '-', text=DENY, timeout=90)
+    report(f'killed/{what}-change-is-an-error', status == 2 and 'lab status' in err, out + err)
     down(f'killed/{what}-down')
 
 
@@ -529,7 +578,7 @@ def main():
             labels(db)
             workloads()
             unreadable()
-            refusals()
+            beside_the_lab(folder)
             sanitizers()
         down('down')
         for what in 'apiserver', 'relay', 'agent', 'kubelet':
