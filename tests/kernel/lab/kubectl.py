@@ -75,11 +75,11 @@ spec:
   podSelector: {matchLabels: {app: db}}
   ingress: [{from: [{namespaceSelector: {matchLabels: {access: db}}}]}]
 '''
-JOB = '''
-apiVersion: batch/v1
-kind: Job
-metadata: {name: once, namespace: shop}
-spec: {template: {metadata: {labels: {app: job}}, spec: {containers: [{name: c, image: c}]}}}
+OLD_SET = '''
+apiVersion: v1
+kind: ReplicationController
+metadata: {name: old, namespace: shop}
+spec: {template: {metadata: {labels: {app: old}}, spec: {containers: [{name: c, image: c}]}}}
 '''
 OTHERS = '''
 apiVersion: apps/v1
@@ -487,10 +487,10 @@ def beside_the_lab(folder):
     status, out, err = lab('apply', '-f', path)
     report('apply-leaves-the-label', status == 0 and ip_of('db') == db and get(
         'pod', 'db', '-n', 'shop')['metadata']['labels'] == {'app': 'web'}, out + err)
-    status, out, err = run(WEIR, 'lab', 'apply', '--name', LAB, '-f', '-', text=JOB)
+    status, out, err = run(WEIR, 'lab', 'apply', '--name', LAB, '-f', '-', text=OLD_SET)
     status, out, err = lab('exec', next((f'shop/{p["metadata"]["name"]}' for p in pods(
-        '-n', 'shop', '-l', 'app=job')), 'shop/none'), '--', 'true')
-    report('a-job-has-its-pod', status == 0, out + err)
+        '-n', 'shop', '-l', 'app=old')), 'shop/none'), '--', 'true')
+    report('what-is-not-served-has-its-pods', status == 0, out + err)
     status, out, err = lab('delete', '-f', path)
     report('lab-delete', status == 0 and not pods('-n', 'shop') and
            'not found' in get('networkpolicy', 'deny-all', '-n', 'shop').get('error', ''), out + err)
