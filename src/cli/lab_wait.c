@@ -171,7 +171,7 @@ static int wait_all(const char *name, uint32_t n_nodes, struct wr_diags *d)
 int wr_lab_wait(const char *name, struct wr_diags *d)
 {
 	struct wr_lab_state *s = NULL;
-	int rc = wr_lab_state_load(name, d, &s);
+	int rc = wr_lab_check(name, d, &s);
 	uint32_t n_nodes = rc ? 0 : s->n_nodes;
 	wr_lab_state_free(s);
 	return rc ? rc : wait_all(name, n_nodes, d);
@@ -194,10 +194,8 @@ void wr_lab_wait_if_it_can(const char *name, bool in_force, struct wr_diags *d)
 	struct wr_diags *own = wr_diags_new();
 	struct wr_lab_state *s = NULL;
 	struct wr_settled ignored;
-	if (!own || wr_lab_state_load(name, own, &s) || !s->running) {
-		wr_lab_state_free(s);
+	if (!own || wr_lab_check(name, own, &s))
 		return; /* whoever opens the lab will tell */
-	}
 	wr_lab_state_free(s);
 	int rc = in_force ? wr_lab_wait(name, own) : wr_lab_settle(name, WAIT_MS, &ignored, own);
 	if (rc)

@@ -58,11 +58,16 @@ static int try_out(struct change *c)
 static int connect_api(struct change *c)
 {
 	char path[WR_LAB_PATH];
+	struct wr_lab_state *s = NULL;
+	int rc = wr_lab_check(c->name, c->diags, &s); /* that there is such a lab */
+	wr_lab_state_free(s);
+	if (rc)
+		return rc;
 	const struct wr_kube_source source = {.kubeconfig = wr_lab_kubeconfig(path, c->name)};
 	c->api.name = c->name;
 	c->api.log = quiet;
 	c->api.tree.arena = c->arena;
-	int rc = wr_kube_config_load(&source, c->diags, &c->api.config);
+	rc = wr_kube_config_load(&source, c->diags, &c->api.config);
 	return rc ? rc : wr_kube_new(c->api.config, NULL, &c->api.kube);
 }
 
@@ -340,11 +345,7 @@ static int delete_all(struct change *c)
 int wr_lab_delete(const char *name, const char *const *paths, size_t n, struct wr_diags *diags)
 {
 	struct change c = begin(name, diags);
-	struct wr_lab *lab = NULL;
 	int rc = read_manifests(&c, paths, n);
-	if (!rc)
-		rc = wr_lab_open(name, diags, &lab); /* that there is one */
-	wr_lab_close(lab);
 	if (!rc)
 		rc = connect_api(&c);
 	if (!rc)
@@ -439,11 +440,7 @@ int wr_lab_label(const char *name, enum wr_kind kind, const char *ns, const char
 		 const char *const *changes, size_t n, bool overwrite, struct wr_diags *diags)
 {
 	struct change c = begin(name, diags);
-	struct wr_lab *lab = NULL;
-	int rc = c.arena ? wr_lab_open(name, diags, &lab) : -ENOMEM; /* that there is one */
-	wr_lab_close(lab);
-	if (!rc)
-		rc = connect_api(&c);
+	int rc = c.arena ? connect_api(&c) : -ENOMEM;
 	if (!rc)
 		rc = label_object(&c, kind, kind == WR_KIND_NAMESPACE ? NULL : ns, object, changes,
 				  n, overwrite);

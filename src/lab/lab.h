@@ -44,6 +44,8 @@ struct wr_lab {
  * when there is no such lab. Close it with wr_lab_close(), which takes NULL.
  */
 int wr_lab_open(const char *name, struct wr_diags *diags, struct wr_lab **out);
+/* Its state alone, unlocked: to look at. Errors as those of wr_lab_open(). */
+int wr_lab_check(const char *name, struct wr_diags *diags, struct wr_lab_state **out);
 void wr_lab_close(struct wr_lab *lab);
 
 /*

@@ -35,23 +35,36 @@ void wr_lab_close(struct wr_lab *lab)
 	free(lab);
 }
 
-int wr_lab_open(const char *name, struct wr_diags *diags, struct wr_lab **out)
+int wr_lab_check(const char *name, struct wr_diags *diags, struct wr_lab_state **out)
 {
+	struct wr_lab_state *s = NULL;
 	if (!wr_lab_name_valid(name))
 		return wr_lab_error(
 			diags, -EINVAL,
 			"'%s' is not a lab's name: 1 to %d lower case letters and digits", name,
 			WR_LAB_NAME_MAX);
+	int rc = wr_lab_state_load(name, diags, &s);
+	if (rc)
+		return rc;
+	if (!s->running) {
+		wr_lab_state_free(s);
+		wr_lab_error(diags, -EBUSY, "lab '%s' was not built to its end", name);
+		wr_diag_advise(diags, "'weir lab down --name %s' removes what there is of it",
+			       name);
+		return -EBUSY;
+	}
+	*out = s;
+	return 0;
+}
+
+int wr_lab_open(const char *name, struct wr_diags *diags, struct wr_lab **out)
+{
 	struct wr_lab *lab = calloc(1, sizeof(*lab));
 	if (!lab)
 		return -ENOMEM;
-	lab->lock = wr_lab_lock(name, false, diags);
-	int rc = lab->lock < 0 ? lab->lock : wr_lab_state_load(name, diags, &lab->state);
-	if (!rc && !lab->state->running) {
-		rc = wr_lab_error(diags, -EBUSY, "lab '%s' was not built to its end", name);
-		wr_diag_advise(diags, "'weir lab down --name %s' removes what there is of it",
-			       name);
-	}
+	lab->lock = wr_lab_name_valid(name) ? wr_lab_lock(name, false, diags) : -1;
+	int rc = lab->lock < 0 && wr_lab_name_valid(name) ? lab->lock
+							  : wr_lab_check(name, diags, &lab->state);
 	if (!rc)
 		rc = wr_lab_build(lab, NULL, diags);
 	if (rc < 0) {
