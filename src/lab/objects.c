@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Objects: what manifests say as the API server takes it: in the version that
- * it serves, with a namespace, without what only a server can know. Workloads
- * that it does not serve (as ReplicationControllers) are given as the pods
- * that they would have.
+ * it serves, with a namespace, without what only a server can know. With
+ * workloads that nobody looks after (ReplicationControllers) come their pods.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,19 +22,16 @@ static bool is_known_to_server(enum wr_kind kind)
 	return false;
 }
 
-/* Workloads that the server may not serve: their pods are given instead. */
+/* Workloads that no controller of the lab looks after. */
 static bool is_given_as_pods(enum wr_kind kind)
 {
-	return (kind == WR_KIND_JOB || kind == WR_KIND_REPLICATIONCONTROLLER) &&
-	       !is_known_to_server(kind);
+	return kind == WR_KIND_REPLICATIONCONTROLLER;
 }
 
 /* Nodes are the lab's own; the cluster-wide policies' kinds come with their definitions. */
 static bool is_served(enum wr_kind kind)
 {
-	if (kind == WR_KIND_NODE || is_given_as_pods(kind))
-		return false;
-	return is_known_to_server(kind) || wr_kind_is_policy(kind);
+	return kind != WR_KIND_NODE && (is_known_to_server(kind) || wr_kind_is_policy(kind));
 }
 
 /* "/apis/apps/v1/deployments": the part that says the version. */
@@ -69,7 +65,7 @@ static int add(struct wr_lab_sendings *out, struct wr_tree *t, struct wr_lab_sen
 	return t->nomem ? -ENOMEM : wr_vec_push(&out->v, s);
 }
 
-/* A pod that stands for a workload that is not served. */
+/* A pod of a workload that nobody looks after. */
 static int add_pod(struct wr_lab_sendings *out, struct wr_tree *t, const struct wr_lab_want *w)
 {
 	struct wr_value *pod = wr_tree_map(t), *meta = wr_tree_want_map(t, pod, "metadata");

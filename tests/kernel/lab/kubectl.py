@@ -490,7 +490,7 @@ def beside_the_lab(folder):
     status, out, err = run(WEIR, 'lab', 'apply', '--name', LAB, '-f', '-', text=OLD_SET)
     status, out, err = lab('exec', next((f'shop/{p["metadata"]["name"]}' for p in pods(
         '-n', 'shop', '-l', 'app=old')), 'shop/none'), '--', 'true')
-    report('what-is-not-served-has-its-pods', status == 0, out + err)
+    report('replication-controller-has-its-pods', status == 0, out + err)
     status, out, err = lab('delete', '-f', path)
     report('lab-delete', status == 0 and not pods('-n', 'shop') and
            'not found' in get('networkpolicy', 'deny-all', '-n', 'shop').get('error', ''), out + err)
