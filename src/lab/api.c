@@ -187,7 +187,7 @@ static int start_agent(const struct wr_lab_state *s, uint32_t node, struct wr_di
 			      "--flow-log",
 			      "all",
 			      "--flow-rate",
-			      "100000",
+			      "10000",
 			      NULL};
 	return wr_daemon_start(s->name, wr_lab_node_netns(netns, s, node), argv, log, WR_LAB_FLOWS,
 			       NULL, diags);

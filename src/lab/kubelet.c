@@ -22,6 +22,7 @@
 
 #define SETTLE_MS 20  /* changes come in groups */
 #define RETRY_MS 1000 /* after a turn that failed */
+#define WAKE_MS 1000
 
 static int64_t now_ms(void)
 {
@@ -254,8 +255,6 @@ static int turn(struct wr_kubelet *k, uint32_t n_nodes)
 		rc = wr_kubelet_follow(k, diags, &lab);
 	if (!rc)
 		rc = write_back(k, lab);
-	if (!rc)
-		rc = wr_lab_flows_bound(k->name);
 	wr_lab_close(lab);
 	if (rc < 0 && diags)
 		complain(k, diags, rc);
@@ -298,7 +297,8 @@ static int loop(struct wr_kubelet *k, int listener, int settle, uint32_t n_nodes
 				      {.fd = settle, .events = POLLIN}};
 		if (k->dirty && (!due || (!failed && due > now_ms() + SETTLE_MS)))
 			due = now_ms() + SETTLE_MS;
-		int64_t left = due ? due - now_ms() : 1000;
+		int64_t left = due ? due - now_ms() : WAKE_MS;
+		left = left > WAKE_MS ? WAKE_MS : left;
 		if (poll(p, 3, left < 0 ? 0 : (int)left) < 0 && errno != EINTR)
 			return -errno;
 		int rc = wr_kube_run(k->kube);
@@ -307,6 +307,7 @@ static int loop(struct wr_kubelet *k, int listener, int settle, uint32_t n_nodes
 		if (p[1].revents)
 			take_session(k, listener, settle);
 		reap();
+		(void)wr_lab_flows_bound(k->name); /* agents go on writing while nothing changes */
 		if (p[2].revents && wr_settle_take(k, settle))
 			due = now_ms();
 		if (!due || now_ms() < due)
