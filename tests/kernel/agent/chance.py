@@ -12,6 +12,7 @@ def network(ip, bits):
 
 class Chance(random.Random):
     """Random selectors, policies, labels. Subjects are never in the namespace watched."""
+    names = 4  # how many policies of a kind there may be (in a namespace)
 
     def team(self):
         return self.choice(SPACES + ('grey',))
@@ -62,7 +63,7 @@ class Chance(random.Random):
         for t, word in (('Ingress', 'from'), ('Egress', 'to')):
             if t in types:
                 spec[t.lower()] = [self.np_rule(word, ips) for _ in range(self.randint(0, 2))]
-        return {'metadata': {'name': f'n{self.randrange(4)}', 'namespace': self.choice(SPACES)},
+        return {'metadata': {'name': f'n{self.randrange(self.names)}', 'namespace': self.choice(SPACES)},
                 'spec': spec}
 
     def subject(self):
@@ -102,7 +103,7 @@ class Chance(random.Random):
     def cluster_policy(self, ips):
         spec = {'tier': self.choice(('Admin', 'Baseline')), 'priority': self.randint(0, 9),
                 'subject': self.subject(), **self.rules(self.cnp_rule, ips)}
-        return {'metadata': {'name': f'c{self.randrange(4)}'}, 'spec': spec}
+        return {'metadata': {'name': f'c{self.randrange(self.names)}'}, 'spec': spec}
 
     def old_rule(self, direction, ips):
         """A rule of v1alpha1."""

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node agent in a cluster where everything changes and much goes wrong:
 
-    chaos.py [WEIR] [--seconds N] [--seed N] [--keep DIR]
+    chaos.py [WEIR] [--seconds N] [--seed N] [--calm] [--wide] [--keep DIR]
     chaos.py [WEIR] --replay FILE [--each]
 
 `weir apiserver` holds the objects; policies of all kinds, pods, namespaces and nodes
@@ -108,15 +108,16 @@ def namespaces(lab):
 
 
 class Chaos:
-    def __init__(self, agent, folder, seed, keep):
-        self.agent, self.folder, self.seed, self.keep = agent, folder, seed, keep
+    def __init__(self, agent, folder, args):
+        self.agent, self.folder, self.seed, self.keep = agent, folder, args.seed, args.keep
+        self.calm, seed = args.calm, args.seed
         self.chance = Chance(seed)
         self.server = ApiServer(folder)
         self.road = Road(self.server, seed + 1)
         self.api = Api(self.server, folder)
         self.recorder = Recorder(self.api, os.path.join(folder, 'changes.jsonl'))
         self.changes = Changes(self.recorder, Chance(seed + 2), base.lab_objects('pods'),
-                               base.lab_objects('nodes'))
+                               base.lab_objects('nodes'), args.wide)
         self.config = self.server.config_for(self.road.port, os.path.join(folder, 'agent.config'))
         self.traffic, self.slow = None, 1
         self.wrong, self.guest_wrong, self.lost = [], [], []
@@ -333,7 +334,7 @@ class Chaos:
 
     def round(self):
         c = self.chance
-        kind = c.choices(('one', 'few', 'many', 'guest', 'trouble'), (8, 8, 5, 4, 2))[0]
+        kind = c.choices(('one', 'few', 'many', 'guest', 'trouble'), (8, 8, 5, 4, 0 if self.calm else 2))[0]
         packets = c.random() < (.5 if kind == 'trouble' else .06)
         if kind == 'guest':
             self.guest()
@@ -441,6 +442,8 @@ def options():
     parser.add_argument('--seconds', type=float,
                         default=float(os.environ.get('WEIR_CHAOS_SECONDS', 30)))
     parser.add_argument('--seed', type=int, default=int.from_bytes(os.urandom(3), 'big'))
+    parser.add_argument('--calm', action='store_true', help='changes only, no trouble')
+    parser.add_argument('--wide', action='store_true', help='more pods and more policies')
     parser.add_argument('--keep', help='where to leave objects and changes when something is wrong')
     parser.add_argument('--replay', help="a changes.jsonl that was left")
     parser.add_argument('--each', action='store_true', help='compare after each change')
@@ -463,7 +466,7 @@ def main():
     base.make_way()
     agent, chaos = Agent(folder), None
     try:
-        chaos = Chaos(agent, folder, args.seed, args.keep)
+        chaos = Chaos(agent, folder, args)
         if args.replay:
             chaos.replay(args.replay, args.each)
         else:

@@ -14,7 +14,6 @@ NODE, OTHER = 'node-1', 'node-9'
 ALL_SPACES = SPACES + ('grey',)  # grey goes as a whole at times
 PLACES = 9
 NAMED = {'web': ('TCP', 80), 'alt': ('TCP', 8080), 'dns': ('UDP', 53), 'sig': ('SCTP', 9003)}
-REMOTE = [(f'10.99.7.{k}', f'fd99::7:{k}') for k in range(1, 4)]
 NODES_OF = {OTHER: ('10.99.0.9', 'fd99::9')}
 WATCHED = ('client', 'always', 'never', 'jail', 'guest', 'host')
 
@@ -116,8 +115,10 @@ class Recorder:
 
 
 class Changes:
-    def __init__(self, recorder, chance, lab_pods, lab_nodes):
+    def __init__(self, recorder, chance, lab_pods, lab_nodes, wide=False):
         self.r, self.chance = recorder, chance
+        self.pods_of_space, ghosts = (25, 30) if wide else (5, 3)
+        chance.names = 15 if wide else 4
         self.lab_node = next(n for n in lab_nodes if n['metadata']['name'] == NODE)
         self.nodes = {NODE: [a['address'] for a in self.lab_node['status']['addresses']],
                       **NODES_OF}
@@ -126,9 +127,10 @@ class Changes:
         self.places = {k[1]: ips for k, ips in self.lab.items() if k[0] == 'places'}
         own = [c.rsplit('.', 1)[0] for c in self.lab_node['spec']['podCIDRs'] if '.' in c][0]
         own6 = [c.split('/')[0] for c in self.lab_node['spec']['podCIDRs'] if ':' in c][0]
-        self.ghosts = [(f'{own}.{200 + k}', f'{own6}c8:{k}') for k in range(3)]
+        self.ghosts = [(f'{own}.{200 + k}', f'{own6}c8:{k}') for k in range(ghosts)]
         self.homes = [(NODE, tuple(ips)) for ips in self.places.values()]
-        self.homes += [(NODE, g) for g in self.ghosts] + [(OTHER, r) for r in REMOTE]
+        self.homes += [(NODE, g) for g in self.ghosts] + [
+            (OTHER, (f'10.99.7.{k}', f'fd99::7:{k}')) for k in range(1, ghosts + 1)]
         self.ips = [ip for _, ips in self.homes for ip in ips] + ['192.0.2.7', '2001:db8::7']
         self.ips += self.nodes[OTHER]
         self.pods, self.policies, self.node_objects = {}, {}, {}
@@ -198,7 +200,7 @@ class Changes:
 
     def new_pod(self):
         c = self.chance
-        key = c.choice(ALL_SPACES), f'p{c.randrange(5)}'
+        key = c.choice(ALL_SPACES), f'p{c.randrange(self.pods_of_space)}'
         if key in self.pods:
             self.delete_pod(key)
         if c.random() < .08:
@@ -224,7 +226,7 @@ class Changes:
         c = self.chance
         old = c.choice(here)
         node, ips = self.pods[old]['node'], self.pods[old]['ips']
-        key = c.choice(ALL_SPACES), f'p{c.randrange(5)}'
+        key = c.choice(ALL_SPACES), f'p{c.randrange(self.pods_of_space)}'
         if key in self.pods and key != old:
             self.delete_pod(key)
         if c.random() < .25:  # completed, it has none; its object stays
