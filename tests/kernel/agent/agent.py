@@ -21,6 +21,8 @@ import time
 import urllib.error
 import urllib.request
 
+import prometheus
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(ROOT, 'tests', 'kube'))
 from server import Model, Server, status  # noqa: E402 (the path is known only here)
@@ -477,13 +479,9 @@ def host(agent):
            agent.text())
 
 
-SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+-]+|'
-                    r'# (HELP|TYPE) [a-z_]+ .+|[a-z_]+_bucket\{le="[^"]+"\} [0-9]+')
-
-
 def metrics():
     status, text = get('/metrics')
-    wrong = [line for line in text.splitlines() if not SAMPLE.fullmatch(line)]
+    _, wrong = prometheus.parse(text)
     result('metrics/format', status == 200 and not wrong, wrong[:3])
     result('metrics/policies', '\nweir_policies 1\n' in text, text[:2000])
     result('metrics/other-paths', get('/other')[0] == 404)

@@ -32,6 +32,7 @@ import threading
 import time
 
 import agent as base
+import prometheus
 from agent import LAB, WEIR, Agent, result, wait, weir
 from chance import Chance
 from chaos_api import KINDS, Api, ApiServer, Road
@@ -126,6 +127,7 @@ class Chaos:
         self.longest = {'calm': 0.0, 'trouble': 0.0}
         self.guest_ms = {'cut': [], 'let in': []}
         self.said = ''
+        self.told, self.told_by, self.metrics_wrong = {}, 0, []
 
     # ---- comparing ----
 
@@ -181,8 +183,17 @@ class Chaos:
         self.recorder.note('---- quiet')
         self.n['verdicts'] += int(self.said.rsplit('\n', 2)[-2].split()[0])
         self.n['quiet points'] += 1
+        self.check_metrics()
         if packets:
             self.send_packets(manifest)
+
+    def check_metrics(self):
+        """They can be read, and what an agent has counted does not become less."""
+        families, wrong = prometheus.parse(base.get('/metrics')[1])
+        if self.told_by == self.agent.process.pid:
+            wrong += prometheus.shrunk(self.told, families)
+        self.told, self.told_by = families, self.agent.process.pid
+        self.metrics_wrong += wrong if families else ['none']
 
     def send_packets(self, manifest):
         family = self.chance.choice((4, 6))
@@ -386,6 +397,7 @@ class Chaos:
         result('chaos/forbidden-guest-is-cut', not self.guest_wrong, self.guest_wrong[:3])
         other = [w for w in self.traffic.wrong if ' always ' not in w and ' never ' not in w]
         result('chaos/traffic-ran', not other and self.traffic.counts, other[:5])
+        result('chaos/metrics-are-well', not self.metrics_wrong, self.metrics_wrong[:3])
         result('chaos/api-server-forgets-nothing', not self.lost, self.lost[:2])
         for text in (self.agent.text(), self.server.text()):
             if 'Sanitizer' in text or 'runtime error' in text:
