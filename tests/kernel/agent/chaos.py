@@ -14,7 +14,7 @@ engine says of the API's objects, for every pair of addresses, and packets agree
 
 What happens is decided by the seed alone; when, by the machine. Where something is
 wrong, the objects and all changes so far are left in a folder, and --replay does the
-changes again, without the trouble (--each: with a comparison after each of them).
+changes and the agent's deaths again, without other trouble (--each: with a comparison after each of them).
 WEIR_CHAOS_SECONDS is the default for --seconds, which is 30.
 """
 import argparse
@@ -250,10 +250,12 @@ class Chaos:
     def start_agent(self):
         if self.agent.process.poll() is None:
             return
+        self.recorder.write(['start'])
         self.agent.start('--kubeconfig', self.config)
 
     def kill_agent(self):
         if self.agent.process.poll() is None:
+            self.recorder.write(['kill'])
             self.agent.stop(signal.SIGKILL)
             self.n['agent kills'] += 1
         if self.chance.random() < .6:
@@ -267,9 +269,10 @@ class Chaos:
         self.server.start(*faults)
         self.n['API server kills'] += 1
         after, now = self.api.everything()
-        if before != after or now < version:
+        was, is_now = meant(before), meant(after)
+        if was != is_now or now < version:
             self.lost.append(f'version {version} before, {now} after; '
-                             f'{[o for o in before if o not in after][:3]}')
+                             f'{[v for k, v in was.items() if is_now.get(k) != v][:3]}')
 
     def faults(self):
         c = self.chance
@@ -433,11 +436,22 @@ class Chaos:
                 self.quiet()
             if verb == 'kubectl':
                 self.recorder.kubectl(*args)
-            elif verb != 'quiet':
+            elif verb == 'kill' and started:
+                self.agent.stop(signal.SIGKILL)
+            elif verb == 'start' and started:
+                self.start_agent()
+            elif verb not in ('quiet', 'kill', 'start'):
                 self.recorder.do(verb, *args)
             if self.wrong:
                 break
         result('replay', started and not self.wrong, f'at line {number + 1} of {path}')
+
+
+def meant(items):
+    """What people want of objects: agents write conditions into policies' status meanwhile."""
+    return {o['metadata']['uid']: [o['kind'], o['metadata']['name'], o['metadata'].get('labels'),
+                                   o.get('spec'), o.get('status') if o['kind'] == 'Pod' else None]
+            for o in items}
 
 
 def claimed(items):
