@@ -151,14 +151,24 @@ class Chaos:
                 shutil.copy(os.path.join(self.folder, name), self.keep)
         text = f'{text}\nseed {self.seed}; objects and changes are in {self.keep}\n' \
             'the last changes:\n  ' + '\n  '.join(self.recorder.last[-25:]) + \
-            f'\nthe agent: {base.get("/readyz")}\n{self.agent.text()[-1500:]}'
+            f'\nthe agent: {base.get("/readyz")}, deaf to {self.deaf()}\n' + \
+            self.agent.text()[-1500:]
         print(f'# {text}'.replace('\n', '\n# '), flush=True)
         self.wrong.append(text.replace('\n', ' | ')[:1500])
 
+    @staticmethod
+    def deaf():
+        """Kinds of which the agent hears nothing: their changes wait for a back-off."""
+        live = re.findall(r'^weir_api_watch_live{kind="(\w+)"} 1$', base.get('/metrics')[1], re.M)
+        return sorted({kind for kind, *_ in KINDS.values()} - set(live))
+
     def watching(self):
-        """Whether the agent hears of everything: else the next change waits for a back-off."""
-        text = base.get('/metrics')[1]
-        return len(re.findall(r'^weir_api_watch_live{.*} 1$', text, re.M)) >= len(KINDS)
+        """Whether the agent hears of everything, and goes on doing so: a server that was
+        restarted begins a watch, and says only then that it has no history so old."""
+        if self.deaf():
+            return False
+        time.sleep(.4)
+        return not self.deaf()
 
     def quiet(self, trouble=False, live=False, packets=False):
         """All is well: the maps agree within the bound, stay so, and so do packets."""
