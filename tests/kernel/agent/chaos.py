@@ -42,8 +42,9 @@ from chaos_world import NODE, Changes, Recorder, lab_manifests
 HERE = os.path.dirname(os.path.abspath(__file__))
 MAPCHECK = os.path.join(os.path.dirname(WEIR), 'tests/kernel/agent/mapcheck')
 # seconds until the maps say what the API says: after changes alone; after trouble, with the
-# client's back-offs; for a guest to be cut or let in while other changes go on
-CALM, CONVERGED, CUT = 5, 60, 2
+# client's back-offs, which grow to half a minute; for a guest to be cut or let in while other
+# changes go on
+CALM, CONVERGED, CUT = 5, 120, 2
 SANITIZED = 4  # times as long
 SAMPLES = 60
 SILENCE = .3   # a guest that is cut is looked at for so long
