@@ -53,7 +53,7 @@ static int write_line(struct agent *a, const struct weir_event *e, struct wr_buf
 	struct wr_flow_context context = {
 		.program = who.program,
 		/* what has changed since is not what judged */
-		.generation = a->dirty ? 0 : a->now.generation,
+		.generation = a->ahead ? 0 : a->now.generation,
 		.node = a->opts->node,
 	};
 	rc = wr_flow_write(&context, e, line);

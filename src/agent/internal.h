@@ -118,6 +118,7 @@ struct agent {
 	struct wr_live *live; /* what the source says, as tables; NULL: not yet */
 	bool rebuild;         /* it is to be made anew */
 	bool replace;         /* the datapath is to be told all of it */
+	bool ahead;           /* of what is in force */
 	bool tables_due;      /* its tables have changed and are not in force */
 	struct fence fence;
 	struct enforced now;

@@ -27,21 +27,20 @@ void histogram_add(struct histogram *h, double seconds)
 
 bool report_ready(struct agent *a, struct wr_buf *why)
 {
-	struct wr_image_stats stats = {0};
+	uint32_t links = 0;
+	bool kept = false;
 	const char *trouble = a->source->trouble(a->source_self);
-	struct wr_diags *diags = wr_diags_new();
-	bool loaded = a->dp && diags && !wr_datapath_stats(a->opts->pin_dir, diags, &stats);
-	wr_diags_free(diags);
+	bool loaded = a->dp && !wr_datapath_check(a->opts->pin_dir, &links, &kept);
 	const char *text = !a->source->synced(a->source_self)
 				   ? "the source has not been read whole yet"
-			   : *a->problem           ? a->problem
-			   : !a->now.any           ? "nothing has been put in force yet"
-			   : a->dirty              ? "a change is on its way into the kernel"
-			   : !loaded               ? "what is loaded in the kernel cannot be read"
-			   : stats.links != 6      ? "not all hooks are attached"
-			   : !stats.conntrack_kept ? "nothing keeps conntrack on"
-			   : trouble               ? trouble
-						   : host_trouble(a);
+			   : *a->problem ? a->problem
+			   : !a->now.any ? "nothing has been put in force yet"
+			   : a->dirty    ? "a change is on its way into the kernel"
+			   : !loaded     ? "what is loaded in the kernel cannot be read"
+			   : links != WR_DATAPATH_HOOKS ? "not all hooks are attached"
+			   : !kept                      ? "nothing keeps conntrack on"
+			   : trouble                    ? trouble
+							: host_trouble(a);
 	if (text && why)
 		wr_buf_text(why, text);
 	return !text;
@@ -123,8 +122,7 @@ void report_status(struct agent *a, struct wr_buf *out)
 	wr_buf_text(out, "{\"node\":");
 	wr_buf_json(out, a->opts->node);
 	wr_buf_printf(out, ",\"pid\":%d,\"ready\":%s,\"pending\":%s,\"reason\":", (int)getpid(),
-		      ready ? "true" : "false",
-		      a->dirty || !a->now.any ? "true" : "false");
+		      ready ? "true" : "false", a->dirty || !a->now.any ? "true" : "false");
 	wr_buf_json(out, ready ? NULL : why.data);
 	a->source->describe(a->source_self, out);
 	if (a->now.any && a->live) {
@@ -227,7 +225,7 @@ static void datapath_metrics(struct agent *a, struct wr_buf *out)
 	};
 	struct wr_image_stats s = {0};
 	struct wr_diags *diags = wr_diags_new();
-	int rc = diags ? wr_datapath_stats(a->opts->pin_dir, diags, &s) : -1;
+	int rc = diags && a->dp ? wr_datapath_own_stats(a->dp, diags, &s) : -1;
 	wr_diags_free(diags);
 	gauge(out, "weir_datapath_loaded", "1 when the datapath can be read.", rc == 0);
 	if (rc)

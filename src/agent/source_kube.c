@@ -20,6 +20,8 @@ static const enum wr_kind kinds[] = {
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+#define TELL_AGAIN_NS UINT64_C(60000000000)
+
 struct followed {
 	struct kube_source *source;
 	enum wr_kind kind;
@@ -31,9 +33,10 @@ struct kube_source {
 	struct wr_kube *kube;
 	struct wr_kube_store *stores[N_KINDS];
 	struct followed followed[N_KINDS];
-	bool was_live[N_KINDS];
 	uv_poll_t poll;
-	bool polling, synced_before;
+	bool was_synced;
+	char told[512]; /* the last failure that was logged, and when */
+	uint64_t told_ns;
 	char trouble[600];
 };
 
@@ -78,13 +81,38 @@ static void on_synced(void *arg)
 	agent_changed(s->agent);
 }
 
-/* A kind that came or went changes what is there; what fails is told once. */
+static bool is_synced(void *self)
+{
+	struct kube_source *s = self;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		const struct wr_kube_status *status = wr_kube_store_status(s->stores[i]);
+		if (!status->synced && !status->absent)
+			return false;
+	}
+	return true;
+}
+
+/* The same failure is told once a minute: every kind meets it, again and again. */
+static void tell_failure(struct kube_source *s, const char *error)
+{
+	uint64_t now = uv_hrtime();
+	if (!strcmp(error, s->told) && now - s->told_ns < TELL_AGAIN_NS)
+		return;
+	snprintf(s->told, sizeof(s->told), "%s", error);
+	s->told_ns = now;
+	agent_log(s->agent, WR_LOG_WARNING, "the API server: %s", error);
+}
+
+/* Objects are told of by themselves; here it is whether there is enough to begin with. */
 static void on_status(void *arg, const struct wr_kube_status *status)
 {
 	struct kube_source *s = arg;
 	if (*status->error)
-		agent_log(s->agent, WR_LOG_WARNING, "the API server: %s", status->error);
-	agent_changed(s->agent);
+		tell_failure(s, status->error);
+	bool synced = is_synced(s);
+	if (synced != s->was_synced)
+		agent_changed(s->agent);
+	s->was_synced = synced;
 }
 
 static const struct wr_kube_store_handlers handlers = {
@@ -145,17 +173,6 @@ static const struct wr_kube_store_handlers cluster_handlers = {
 };
 
 /* ---- a source ---- */
-
-static bool is_synced(void *self)
-{
-	struct kube_source *s = self;
-	for (size_t i = 0; i < N_KINDS; i++) {
-		const struct wr_kube_status *status = wr_kube_store_status(s->stores[i]);
-		if (!status->synced && !status->absent)
-			return false;
-	}
-	return true;
-}
 
 static int each(void *self, object_fn fn, void *ctx)
 {

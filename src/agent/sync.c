@@ -181,6 +181,7 @@ void agent_put(struct agent *a, const struct wr_object *o)
 	/* its pod ranges decide what is local */
 	if (is_own_node(a, o) && !same_ranges(a, &o->node))
 		a->rebuild = true;
+	a->ahead = true;
 	if (a->live && wr_live_put(a->live, o) < 0)
 		give_up(a);
 	agent_changed(a);
@@ -190,6 +191,7 @@ void agent_removed(struct agent *a, const struct wr_object *o)
 {
 	if (is_own_node(a, o) && !same_ranges(a, NULL))
 		a->rebuild = true;
+	a->ahead = true;
 	if (a->live && wr_live_remove(a->live, o) < 0)
 		give_up(a);
 	agent_changed(a);
@@ -286,7 +288,7 @@ static void succeeded(struct agent *a)
 		.since = wall_clock(),
 		.took_ms = (double)(ended - a->dirty_ns) / 1e6,
 	};
-	a->dirty = false;
+	a->dirty = a->ahead = false;
 	a->failures = 0;
 	a->problem[0] = '\0';
 	a->syncs++;
@@ -325,18 +327,15 @@ void sync_now(struct agent *a)
 
 void sync_check(struct agent *a)
 {
-	struct wr_image_stats stats;
-	if (!a->dp)
-		return;
-	struct wr_diags *diags = wr_diags_new();
-	int rc = diags ? wr_datapath_stats(a->opts->pin_dir, diags, &stats) : -ENOMEM;
-	wr_diags_free(diags);
-	if (!rc && stats.links == 6 && stats.conntrack_kept)
+	uint32_t links = 0;
+	bool kept = false;
+	int rc = a->dp ? wr_datapath_check(a->opts->pin_dir, &links, &kept) : 0;
+	if (!a->dp || (!rc && links == WR_DATAPATH_HOOKS && kept))
 		return;
 	agent_log(a, WR_LOG_WARNING, "%s: setting it up again",
-		  rc                 ? "what was loaded into the kernel cannot be read"
-		  : stats.links != 6 ? "some hooks are not attached any more"
-				     : "the nft table that keeps conntrack on is gone");
+		  rc                           ? "what was loaded into the kernel cannot be read"
+		  : links != WR_DATAPATH_HOOKS ? "some hooks are not attached any more"
+					       : "the nft table that keeps conntrack on is gone");
 	a->repairs++;
 	close_datapath(a);
 	agent_changed(a);

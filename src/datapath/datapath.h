@@ -163,7 +163,7 @@ struct wr_image_stats {
 	uint64_t memory;          /* bytes of all maps, as far as the kernel tells */
 	uint64_t counters[WEIR_C_MAX];
 	struct weir_config config;
-	uint32_t links;      /* hooks that are attached, of 6 */
+	uint32_t links;      /* hooks that are attached, of WR_DATAPATH_HOOKS */
 	bool conntrack_kept; /* the nft table is there */
 };
 int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_image_stats *out);
@@ -174,6 +174,8 @@ int wr_datapath_stats(const char *pin_dir, struct wr_diags *diags, struct wr_ima
  */
 int wr_datapath_own_stats(const struct wr_datapath *dp, struct wr_diags *diags,
 			  struct wr_image_stats *out);
+
+#define WR_DATAPATH_HOOKS 6
 
 /*
  * Of the above what may be lost at any time, by somebody else's doing: links
