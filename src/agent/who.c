@@ -61,7 +61,7 @@ int who_is(const struct agent *a, const struct wr_ip ips[2], struct who *out)
 	if (!rc)
 		rc = wr_world_new(&objects, NULL, &w.world);
 	if (!rc)
-		rc = wr_compile(w.world, &opts, NULL, &w.program);
+		rc = wr_compile(w.world, &opts, &w.program);
 	if (rc) {
 		who_free(&w);
 		return rc;

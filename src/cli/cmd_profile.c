@@ -171,7 +171,7 @@ static int compare_readings(struct run *r, struct wr_diff **diff)
 	struct wr_program *skips = NULL;
 	if (!r->met[WR_TOPIC_IPBLOCK_PODS].n)
 		return 0;
-	int rc = wr_compile(r->l.world, &other, NULL, &skips);
+	int rc = wr_compile(r->l.world, &other, &skips);
 	if (!rc)
 		rc = wr_diff_new(r->l.program, skips, diff);
 	if (!rc)

@@ -100,7 +100,7 @@ int wr_load_rest(struct wr_loaded *l, const struct wr_compile_opts *opts)
 	if (rc != -ENOMEM)
 		rc = wr_world_new(&l->objects, l->diags, &l->world);
 	if (!rc)
-		rc = wr_compile(l->world, opts ? opts : &none, NULL, &l->program);
+		rc = wr_compile(l->world, opts ? opts : &none, &l->program);
 	if (rc == -E2BIG)
 		wr_diag_add(l->diags, WR_ERROR, (struct wr_mark){0}, NULL, NULL,
 			    "the policies exceed the bounds of the tables");
@@ -127,7 +127,7 @@ int wr_load_program(const struct wr_args *args, const struct wr_compile_opts *op
 	int status = wr_load_world(args, l);
 	if (status)
 		return status;
-	int rc = wr_compile(l->world, opts ? opts : &none, NULL, &l->program);
+	int rc = wr_compile(l->world, opts ? opts : &none, &l->program);
 	if (rc == -ENOMEM)
 		return out_of_memory();
 	if (rc < 0)

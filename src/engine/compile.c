@@ -54,10 +54,8 @@ static int build(struct wr_program *p)
 	return rc;
 }
 
-int wr_compile(struct wr_world *w, const struct wr_compile_opts *opts,
-	       const struct wr_program *prev, struct wr_program **out)
+int wr_compile(struct wr_world *w, const struct wr_compile_opts *opts, struct wr_program **out)
 {
-	(void)prev;
 	struct wr_program *p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;

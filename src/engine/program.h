@@ -32,12 +32,10 @@ struct wr_compile_opts {
 };
 
 /*
- * Compiles a world (takes a reference). prev: NULL or the program of an earlier
- * world, a hint on which the result never depends (nothing is taken from it so
- * far). 0, -ENOMEM, -E2BIG past a bound of the tables.
+ * Compiles a world (takes a reference). opts NULL: the defaults. 0, -ENOMEM,
+ * -E2BIG past a bound of the tables. Who follows changes: live.h.
  */
-int wr_compile(struct wr_world *w, const struct wr_compile_opts *opts,
-	       const struct wr_program *prev, struct wr_program **out);
+int wr_compile(struct wr_world *w, const struct wr_compile_opts *opts, struct wr_program **out);
 struct wr_program *wr_program_ref(struct wr_program *p);
 void wr_program_unref(struct wr_program *p); /* takes NULL */
 

@@ -209,7 +209,8 @@ static int read_list(struct wr_json *j, struct wr_value *v)
 	v->items = wr_arena_array(j->reading->arena, v->n, sizeof(struct wr_value *));
 	if (!v->items)
 		return -ENOMEM;
-	memcpy(v->items, j->items.items + base, v->n * sizeof(struct wr_value *));
+	if (v->n)
+		memcpy(v->items, j->items.items + base, v->n * sizeof(struct wr_value *));
 	j->items.n = base;
 	return 0;
 }
@@ -291,7 +292,8 @@ static int read_map(struct wr_json *j, struct wr_value *v)
 	v->fields = wr_arena_array(j->reading->arena, v->n, sizeof(struct wr_field));
 	if (!v->fields)
 		return -ENOMEM;
-	memcpy(v->fields, j->fields.items + base, v->n * sizeof(struct wr_field));
+	if (v->n)
+		memcpy(v->fields, j->fields.items + base, v->n * sizeof(struct wr_field));
 	j->fields.n = base;
 	return wr_fields_flag_duplicates(v->fields, v->n);
 }

@@ -215,7 +215,7 @@ int wr_lab_build(struct wr_lab *lab, const struct wr_objects *with, struct wr_di
 int wr_lab_judge(struct wr_lab *lab, struct wr_diags *diags)
 {
 	static const struct wr_compile_opts all_nodes = {0};
-	int rc = lab->program ? 0 : wr_compile(lab->world, &all_nodes, NULL, &lab->program);
+	int rc = lab->program ? 0 : wr_compile(lab->world, &all_nodes, &lab->program);
 	return rc ? wr_lab_error(diags, rc, "the policies cannot be compiled: %s", strerror(-rc))
 		  : 0;
 }

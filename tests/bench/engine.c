@@ -81,11 +81,11 @@ static void bench_compile(const struct cluster *c, const char *node)
 		double t0 = now_us();
 		must(wr_world_new(&c->objects, c->diags, &w), "world");
 		double t1 = now_us();
-		must(wr_compile(w, NULL, NULL, &p), "compile");
+		must(wr_compile(w, NULL, &p), "compile");
 		double t2 = now_us();
 		wr_program_unref(p);
 		double t3 = now_us();
-		must(wr_compile(w, &opts, NULL, &p), "compile");
+		must(wr_compile(w, &opts, &p), "compile");
 		double t4 = now_us();
 		resolve[n] = t1 - t0;
 		all[n] = t2 - t1;
@@ -105,7 +105,7 @@ static void bench_evaluate(const struct cluster *c)
 	struct wr_verdict v;
 	static const uint16_t ports[] = {80, 443, 5432, 8080};
 	must(wr_world_new(&c->objects, c->diags, &w), "world");
-	must(wr_compile(w, NULL, NULL, &p), "compile");
+	must(wr_compile(w, NULL, &p), "compile");
 	struct wr_side *sides = calloc(w->n_pods + 1, sizeof(*sides));
 	must(sides ? 0 : -12, "memory");
 	for (uint32_t i = 0; i < w->n_pods; i++)

@@ -54,7 +54,7 @@ static struct wr_program *compile(const struct wr_objects *objects, const char *
 	struct wr_program *p;
 	struct wr_compile_opts opts = {.node = node};
 	must(wr_world_new(objects, diags, &w), "world");
-	must(wr_compile(w, &opts, NULL, &p), "compile");
+	must(wr_compile(w, &opts, &p), "compile");
 	wr_world_unref(w);
 	return p;
 }

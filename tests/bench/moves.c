@@ -187,7 +187,7 @@ static struct wr_program *load(const char *path, const char *node)
 	must(wr_input_path(in, path, diags), path);
 	must(wr_decode(in, arena, diags, &objects), path);
 	must(wr_world_new(&objects, diags, &w), "world");
-	must(wr_compile(w, &opts, NULL, &p), "compile");
+	must(wr_compile(w, &opts, &p), "compile");
 	return p; /* its world borrows the objects: they stay to the end */
 }
 

@@ -148,7 +148,7 @@ static void load(const char *pins, int pods)
 	must(wr_input_bytes(in, "cluster", 1, text.data, text.n, diags), "cluster");
 	must(wr_decode(in, arena, diags, &objects), "decode");
 	must(wr_world_new(&objects, diags, &w), "world");
-	must(wr_compile(w, &(struct wr_compile_opts){.node = "n"}, NULL, &p), "compile");
+	must(wr_compile(w, &(struct wr_compile_opts){.node = "n"}, &p), "compile");
 	must(wr_datapath_open(&opts, diags, &dp), "open");
 	must(wr_datapath_apply(dp, p, diags), "apply");
 	wr_datapath_close(dp);

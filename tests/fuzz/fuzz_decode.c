@@ -65,7 +65,7 @@ static void use(struct wr_world *w)
 	struct wr_connectivity *c;
 	struct wr_side sides[4];
 	uint32_t n = 0;
-	if (wr_compile(w, NULL, NULL, &p) < 0)
+	if (wr_compile(w, NULL, &p) < 0)
 		return;
 	for (uint32_t i = 0; i < w->n_pods && n < 3; i++)
 		n += wr_side_pod(p, i, 0, &sides[n]) == 0;

@@ -51,7 +51,7 @@ static struct wr_program *program(void)
 	struct wr_world *w;
 	must(wr_input_bytes(in, "cluster", 1, cluster, sizeof(cluster) - 1, d) == 0);
 	must(wr_decode(in, a, d, &o) == 0 && wr_world_new(&o, d, &w) == 0);
-	must(wr_compile(w, NULL, NULL, &p) == 0);
+	must(wr_compile(w, NULL, &p) == 0);
 	static struct wr_input *kept_in;
 	static struct wr_arena *kept_a;
 	kept_in = in;

@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(in && a && d);
 	(void)wr_input_bytes(in, "fuzz.yaml", 1, data, size, d);
 	(void)wr_decode(in, a, d, &o);
-	if (wr_world_new(&o, d, &w) == 0 && wr_compile(w, NULL, NULL, &p) == 0)
+	if (wr_world_new(&o, d, &w) == 0 && wr_compile(w, NULL, &p) == 0)
 		lint(in, &o, d, p);
 	wr_program_unref(p);
 	wr_world_unref(w);

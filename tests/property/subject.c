@@ -23,7 +23,7 @@ int subject_up(struct subject *s, const char *text, const struct wr_compile_opts
 	if (rc)
 		return rc;
 	s->ref = (struct ref){s->world, opts && opts->ipblocks_skip_pods};
-	return wr_compile(s->world, opts, NULL, &s->program);
+	return wr_compile(s->world, opts, &s->program);
 }
 
 void subject_down(struct subject *s)

@@ -6,10 +6,9 @@
  *	test_engine_vs_reference [--seed N] [--rounds N]
  *
  * Held together are: the reference, the compiled tables (sound in themselves),
- * explain and its authors, trace; a pod with itself by way of a Service; a
- * program compiled for one node only; and a program compiled with a
- * predecessor. A cluster that shows a difference is shrunk and printed with its
- * seed.
+ * explain and its authors, trace; a pod with itself by way of a Service; and a
+ * program compiled for one node only. A cluster that shows a difference is
+ * shrunk and printed with its seed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,7 +216,7 @@ static bool tables_unsound(struct trial *t)
 	return false;
 }
 
-/* ---- one node's program, and a successor ---- */
+/* ---- one node's program ---- */
 
 struct other {
 	const struct wr_program *program;
@@ -244,34 +243,17 @@ static bool against_node(struct trial *t, size_t src, size_t dst, struct probe f
 	return false;
 }
 
-static bool against_other(struct trial *t, size_t src, size_t dst, struct probe f, const void *ctx)
-{
-	const struct other *o = ctx;
-	struct wr_verdict a, b;
-	t->compared++;
-	wr_evaluate(t->s->program, &t->ends[src].side, &t->ends[dst].side, f.proto, f.port, &a);
-	wr_evaluate(o->program, &o->ends[src].side, &o->ends[dst].side, f.proto, f.port, &b);
-	for (int d = 0; d < 2; d++)
-		if (a.dir[d].allow != b.dir[d].allow ||
-		    !same_author(wr_program_author(t->s->program, a.dir[d].author),
-				 wr_program_author(o->program, b.dir[d].author)))
-			return differs(t, "%s -> %s %s: compiled with a predecessor it differs",
-				       t->ends[src].name, t->ends[dst].name, dir_name(d));
-	return false;
-}
-
 static struct wr_compile_opts options(const struct cluster *c)
 {
 	return (struct wr_compile_opts){.ipblocks_skip_pods = c->seed % 5 == 0};
 }
 
 /* Compiles the world in hand once more and holds the two programs together. */
-static bool recompiled_differs(struct trial *t, const struct wr_compile_opts *opts,
-			       const struct wr_program *prev, flow_fn *fn)
+static bool recompiled_differs(struct trial *t, const struct wr_compile_opts *opts, flow_fn *fn)
 {
 	static struct other o;
 	struct wr_program *program;
-	if (wr_compile(t->s->world, opts, prev, &program) < 0)
+	if (wr_compile(t->s->world, opts, &program) < 0)
 		return differs(t, "a second compile fails");
 	struct subject twin = *t->s;
 	twin.program = program;
@@ -279,24 +261,6 @@ static bool recompiled_differs(struct trial *t, const struct wr_compile_opts *op
 	subject_ends(&twin, o.ends);
 	bool bad = any_flow(t, fn, &o);
 	wr_program_unref(program);
-	return bad;
-}
-
-/* The same cluster with one part less, as the world was before an event. */
-static bool successor_differs(struct trial *t)
-{
-	static struct cluster before;
-	struct wr_compile_opts opts = options(t->c);
-	struct subject s;
-	before = *t->c;
-	before.dropped[t->c->seed % (t->c->n_parts + 1)] = true;
-	char *text = cluster_text(&before);
-	bool bad = !text || subject_up(&s, text, &opts) < 0
-			   ? differs(t, "the manifests before are refused")
-			   : recompiled_differs(t, &opts, s.program, against_other);
-	if (text)
-		subject_down(&s);
-	free(text);
 	return bad;
 }
 
@@ -310,9 +274,7 @@ static bool subject_differs(struct trial *t)
 	t->n_probes = subject_probes(t->s, t->probes);
 	bool bad = tables_unsound(t) || any_flow(t, against_reference, NULL);
 	if (!bad && t->c->seed % 4 == 0)
-		bad = recompiled_differs(t, &here, NULL, against_node);
-	if (!bad && t->c->seed % 4 == 1)
-		bad = successor_differs(t);
+		bad = recompiled_differs(t, &here, against_node);
 	return bad;
 }
 

@@ -299,7 +299,7 @@ static bool look(struct run *r)
 	    carry_out(r))
 		return *r->why ? true : differs(r, "it cannot be updated");
 	if (wr_world_new(&s.objects, NULL, &s.world) < 0 ||
-	    wr_compile(s.world, &opts, NULL, &s.program) < 0)
+	    wr_compile(s.world, &opts, &s.program) < 0)
 		return differs(r, "it cannot be compiled");
 	s.ref = (struct ref){s.world, false};
 	bad = tables_differ(r, &s);

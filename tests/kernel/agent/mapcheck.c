@@ -260,8 +260,8 @@ int main(int argc, char **argv)
 	must(wr_input_path(in, argv[2], diags), argv[2]);
 	must(wr_decode(in, arena, diags, &objects), argv[2]);
 	must(wr_world_new(&objects, diags, &w), "world");
-	must(wr_compile(w, &opts, NULL, &for_node), "compile");
-	must(wr_compile(w, NULL, NULL, &for_any), "compile");
+	must(wr_compile(w, &opts, &for_node), "compile");
+	must(wr_compile(w, NULL, &for_any), "compile");
 	must(wr_image_read(argv[1], diags, &image), argv[1]);
 	add_ends(w, wr_world_find_node(w, argv[3]), argv + 4, argc - 4);
 	for (size_t i = 0; i < ends.n * ends.n * N_FLOWS; i++) {

@@ -157,7 +157,7 @@ static void check(const struct follower *f)
 	memcpy(items, f->now, f->n_now * sizeof(*items));
 	objects.items = (void *)items;
 	objects.n = f->n_now;
-	CHECK(!wr_world_new(&objects, NULL, &w) && !wr_compile(w, &copts, NULL, &p), "compile");
+	CHECK(!wr_world_new(&objects, NULL, &w) && !wr_compile(w, &copts, &p), "compile");
 	CHECK(wr_image_read(pin_dir, diags, &img) == 0, "%s", diags_text());
 	compare(f, p, img);
 	wr_image_free(img);

@@ -222,7 +222,7 @@ struct wr_program *compile_all(const char *manifest, const char *node)
 	CHECK(in && arena, "out of memory");
 	if (wr_input_bytes(in, "test", 1, manifest, strlen(manifest), diags) < 0 ||
 	    wr_decode(in, arena, diags, &objects) < 0 || wr_world_new(&objects, diags, &w) < 0 ||
-	    wr_compile(w, &copts, NULL, &p) < 0)
+	    wr_compile(w, &copts, &p) < 0)
 		FAIL("compile: %s", diags_text());
 	return p;
 }

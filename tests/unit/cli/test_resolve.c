@@ -51,7 +51,7 @@ static int setup(void **state)
 	fx.arena = wr_arena_new();
 	return wr_input_bytes(fx.in, "m", 1, manifests, sizeof(manifests) - 1, fx.diags) ||
 	       wr_decode(fx.in, fx.arena, fx.diags, &objects) ||
-	       wr_world_new(&objects, fx.diags, &fx.w) || wr_compile(fx.w, &opts, NULL, &fx.p);
+	       wr_world_new(&objects, fx.diags, &fx.w) || wr_compile(fx.w, &opts, &fx.p);
 }
 
 static int teardown(void **state)

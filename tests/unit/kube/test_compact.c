@@ -35,7 +35,7 @@ static char *meaning(const struct wr_objects *objects)
 	char *text = NULL;
 	size_t size;
 	if (wr_world_new(objects, diags, &w) < 0 ||
-	    wr_compile(w, &(struct wr_compile_opts){0}, NULL, &p) < 0 ||
+	    wr_compile(w, &(struct wr_compile_opts){0}, &p) < 0 ||
 	    wr_connectivity_new(p, &c) < 0) {
 		wr_diags_free(diags);
 		wr_program_unref(p);
