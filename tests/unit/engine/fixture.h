@@ -45,7 +45,7 @@ static inline void fixture_up(struct fixture *f, const char *manifests,
 	}
 	assert_int_equal(rc, 0);
 	assert_int_equal(wr_world_new(&f->objects, f->diags, &f->world), 0);
-	assert_int_equal(wr_compile(f->world, opts, NULL, &f->program), 0);
+	assert_int_equal(wr_compile(f->world, opts, &f->program), 0);
 }
 
 static inline void fixture_down(struct fixture *f)
