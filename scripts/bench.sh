@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-ninja -C build tests/bench/bench_gen tests/bench/bench_engine tests/bench/bench_load >/dev/null
+ninja -C build tests/bench/bench_gen tests/bench/bench_engine tests/bench/bench_live \
+	tests/bench/bench_load tests/bench/bench_moves tests/bench/bench_store >/dev/null
 
 # Median wall-clock milliseconds of seven runs of a command.
 median_ms() {
@@ -50,6 +51,20 @@ build/tests/bench/bench_gen --pods 10000 --nodes 40 --policies 0 --cluster-polic
 	-o "$work/tiers.json"
 build/tests/bench/bench_engine --compile "$work/tiers.json" node-0 | sed 's/^/  /'
 
+echo
+echo "live tables of one node: microseconds for all, for one policy, pod, namespace"
+for size in '1000 500 4' '10000 1000 40' '100000 10000 5000'; do
+	set -- $size
+	build/tests/bench/bench_gen --pods "$1" --policies "$2" --nodes "$3" -o "$work/live.json"
+	echo "  $1x$2, $3 nodes"
+	build/tests/bench/bench_live "$work/live.json" node-0 | sed 's/^/    /'
+done
+
+echo
+echo "what the agent's copy of a cluster costs"
+python3 tests/bench/store.py build/tests/bench/bench_store build/tests/bench/bench_gen \
+	1000x500x4 100000x10000x5000
+
 if [ "$(id -u)" = 0 ]; then
 	echo
 	echo "compile and load, 1000 x 500, the 250 pods of one node"
@@ -58,6 +73,9 @@ if [ "$(id -u)" = 0 ]; then
 	echo "the agent, from an object's write to the kernel's maps"
 	python3 tests/bench/agent.py build/weir build/tests/bench/bench_gen \
 		1000x500x4 10000x1000x40 100000x10000x5000
+	echo
+	echo "addresses that move, by kind, in microseconds"
+	build/tests/bench/bench_moves "$work/1000.json" node-0 100000 | sed 's/^/  /'
 	if [ -x build/tests/bench/bench_packet ]; then
 		echo
 		echo "packets, as ratios to conntrack alone"
