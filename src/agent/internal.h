@@ -10,6 +10,7 @@
  *	who.c		whose an address is, and what is said about it
  *	conditions.c	what is told of cluster-wide policies in their status
  *	events.c	what the kernel tells of connections: flow log and followers
+ *	totals.c	connections by rule, over all generations
  *	report.c	what the agent says of itself: status, readiness, metrics
  *	http.c		/healthz, /readyz, /metrics
  *	control.c	the socket for weir status and weir flows
@@ -121,6 +122,8 @@ struct agent {
 	bool ahead;           /* of what is in force */
 	bool tables_due;      /* its tables have changed and are not in force */
 	struct fence fence;
+	struct wr_map *totals;            /* totals.c */
+	const struct wr_program *counted; /* whose authors the kernel counts by, if it is known */
 	struct enforced now;
 	bool dirty;        /* something has changed that is not in force */
 	uint64_t dirty_ns; /* since when (monotonic) */
@@ -210,6 +213,11 @@ void host_metrics(struct agent *a, struct wr_buf *out);
 
 /* confine.c: 0, or negative errno with errors in diags. */
 int confine(struct agent *a, struct wr_diags *diags);
+
+/* totals.c */
+void totals_take(struct agent *a);  /* before another generation */
+void totals_begin(struct agent *a); /* the live tables are in force */
+void totals_put(struct agent *a, struct wr_buf *out);
 
 /* report.c */
 bool report_ready(struct agent *a, struct wr_buf *why);

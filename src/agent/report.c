@@ -167,45 +167,6 @@ static void histogram(struct wr_buf *out, const char *name, const char *help,
 		      (unsigned long long)h->count);
 }
 
-static void put_escaped(struct wr_buf *out, const char *s)
-{
-	for (; *s; s++) {
-		if (*s == '\\' || *s == '"')
-			wr_buf_bytes(out, "\\", 1);
-		wr_buf_bytes(out, *s == '\n' ? " " : s, 1);
-	}
-}
-
-/* New connections by the rule or the policies that judged them. */
-static void policy_counters(struct agent *a, struct wr_buf *out)
-{
-	const struct wr_program *p = wr_live_program(a->live);
-	uint32_t n = wr_program_n_authors(p);
-	uint64_t *counts = calloc(n + 1, sizeof(*counts));
-	wr_buf_text(out, "# HELP weir_rule_connections_total New connections by the rule that "
-			 "judged them, of the generation in force.\n"
-			 "# TYPE weir_rule_connections_total counter\n");
-	if (counts && wr_datapath_author_counts(a->opts->pin_dir, counts, n) == 0)
-		for (uint32_t i = 0; i < n; i++) {
-			const struct wr_author *by = wr_program_author(p, i);
-			char title[WR_POLICY_TITLE];
-			if (by->kind != WR_BY_RULE || !counts[i])
-				continue;
-			const struct wr_policy *pol = &wr_program_world(p)->policies[by->policy];
-			/* it has changed, and what counts is still the one before */
-			if (by->rule >= pol->n_rules[by->dir])
-				continue;
-			const struct wr_rule *r = &pol->rules[by->dir][by->rule];
-			wr_buf_text(out, "weir_rule_connections_total{policy=\"");
-			put_escaped(out, wr_policy_title(pol, title));
-			wr_buf_printf(out, "\",direction=\"%s\",rule=\"%u\",verdict=\"%s\"} %llu\n",
-				      by->dir == WR_EGRESS ? "egress" : "ingress", by->rule + 1,
-				      r->action == WR_DENY ? "deny" : "allow",
-				      (unsigned long long)counts[i]);
-		}
-	free(counts);
-}
-
 static void datapath_metrics(struct agent *a, struct wr_buf *out)
 {
 	static const struct {
@@ -287,6 +248,5 @@ void report_metrics(struct agent *a, struct wr_buf *out)
 	a->source->metrics(a->source_self, out);
 	host_metrics(a, out);
 	datapath_metrics(a, out);
-	if (a->now.any && a->live)
-		policy_counters(a, out);
+	totals_put(a, out);
 }

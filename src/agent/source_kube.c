@@ -237,6 +237,11 @@ static uint64_t events_of(const struct wr_kube_status *s)
 	return s->events;
 }
 
+static uint64_t unchanged_of(const struct wr_kube_status *s)
+{
+	return s->unchanged;
+}
+
 static uint64_t watches_of(const struct wr_kube_status *s)
 {
 	return s->watches;
@@ -263,6 +268,9 @@ static void metrics(void *self, struct wr_buf *out)
 	       objects_of);
 	metric(self, out, "weir_api_events_total", "Events that watches brought.", "counter",
 	       events_of);
+	metric(self, out, "weir_api_unchanged_total",
+	       "Of the objects that came, those with nothing in them that had changed.", "counter",
+	       unchanged_of);
 	metric(self, out, "weir_api_lists_total", "Lists that were begun.", "counter", lists_of);
 	metric(self, out, "weir_api_watches_total", "Watches that were begun.", "counter",
 	       watches_of);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "agent/internal.h"
+#include "base/map.h"
 
 #define RETRY_MS 1000
 #define RETRY_MAX_MS 30000
@@ -161,6 +162,8 @@ static int rebuild(struct agent *a, struct wr_diags *diags)
 		wr_live_free(b.live);
 		return rc;
 	}
+	totals_take(a);
+	a->counted = NULL;
 	wr_live_free(a->live);
 	a->live = b.live;
 	a->rebuild = false;
@@ -171,6 +174,7 @@ static int rebuild(struct agent *a, struct wr_diags *diags)
 /* What cannot be followed any more, for want of memory, is made anew. */
 static void give_up(struct agent *a)
 {
+	a->counted = NULL;
 	wr_live_free(a->live);
 	a->live = NULL;
 	a->replace = true;
@@ -216,6 +220,8 @@ static int load(struct agent *a, struct wr_diags *diags)
 	struct wr_move *moves;
 	size_t n;
 	t.kinds = wr_live_kinds(a->live, &t.n_kinds);
+	if (a->replace || (a->tables_due && !wr_datapath_busy(a->dp)))
+		totals_take(a);
 	int rc = a->replace ? -ESTALE : wr_live_moves(a->live, &moves, &n);
 	if (!rc && (n || a->tables_due))
 		rc = wr_datapath_change(a->dp, a->tables_due ? &t : NULL, moves, n, diags);
@@ -226,6 +232,7 @@ static int load(struct agent *a, struct wr_diags *diags)
 	a->replace = rc != 0;
 	if (!rc) {
 		wr_live_moved(a->live);
+		totals_begin(a);
 		a->tables_due = false;
 	}
 	return rc;
@@ -345,5 +352,6 @@ void sync_free(struct agent *a)
 {
 	close_datapath(a);
 	wr_live_free(a->live);
+	wr_map_free(a->totals);
 	free(a->pod_cidrs);
 }

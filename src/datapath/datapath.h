@@ -193,6 +193,8 @@ int wr_image_each_addr(const struct wr_image *img, wr_image_addr_fn fn, void *ct
  * per author number; counts has n elements, the rest is left out.
  */
 int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n);
+/* The same for the owner. */
+void wr_datapath_own_counts(const struct wr_datapath *dp, uint64_t *counts, uint32_t n);
 
 /* ---- events ---- */
 

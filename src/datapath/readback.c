@@ -374,6 +374,25 @@ int wr_datapath_check(const char *pin_dir, uint32_t *links, bool *conntrack_kept
 	return 0;
 }
 
+/* What the half in force has counted, all shards together. */
+static void add_counts(const struct wr_image_map *m, uint64_t *counts, uint32_t n)
+{
+	const union weir_cell *half = m->cells + wr_image_base(m);
+	const __u64 *table = half[half->half.counts].count;
+	uint64_t authors = half->half.n_authors;
+	uint64_t room = ((uint64_t)half->half.tables - half->half.counts) * 2;
+	for (uint64_t shard = 0; shard < WEIR_SHARDS && (shard + 1) * authors <= room; shard++)
+		for (uint32_t i = 0; i < n && i < authors; i++)
+			counts[i] += __atomic_load_n(&table[shard * authors + i], __ATOMIC_RELAXED);
+}
+
+void wr_datapath_own_counts(const struct wr_datapath *dp, uint64_t *counts, uint32_t n)
+{
+	memset(counts, 0, n * sizeof(*counts));
+	if (dp->image.fd >= 0)
+		add_counts(&dp->image, counts, n);
+}
+
 int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n)
 {
 	WR_CLEANUP(fd)
@@ -389,13 +408,7 @@ int wr_datapath_author_counts(const char *pin_dir, uint64_t *counts, uint32_t n)
 	memset(counts, 0, n * sizeof(*counts));
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	const union weir_cell *half = m.cells + wr_image_base(&m);
-	const __u64 *table = half[half->half.counts].count;
-	uint64_t authors = half->half.n_authors;
-	uint64_t room = ((uint64_t)half->half.tables - half->half.counts) * 2;
-	for (uint64_t shard = 0; shard < WEIR_SHARDS && (shard + 1) * authors <= room; shard++)
-		for (uint32_t i = 0; i < n && i < authors; i++)
-			counts[i] += __atomic_load_n(&table[shard * authors + i], __ATOMIC_RELAXED);
+	add_counts(&m, counts, n);
 	wr_image_map_close(&m);
 	return 0;
 }

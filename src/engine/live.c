@@ -5,6 +5,8 @@
 
 #include "engine/live_internal.h"
 
+#define MOVES_KEPT 4096
+
 /* ---- life ---- */
 
 static void program_free(struct wr_live *l)
@@ -297,6 +299,11 @@ void wr_live_moved(struct wr_live *l)
 			forget(l, l->moved.items[i]);
 	}
 	l->moved.n = l->moves.n = 0;
+	/* all of them at a time are told once */
+	if (l->moves.cap > MOVES_KEPT) {
+		wr_vec_free(&l->moves);
+		wr_vec_free(&l->moved);
+	}
 }
 
 static int list_move(struct wr_live *l, uint32_t at, uint32_t slot)

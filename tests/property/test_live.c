@@ -38,6 +38,7 @@ struct history {
 struct run {
 	const struct history *h;
 	struct subject pools[POOLS];
+	struct wr_kube_pool *pool;      /* what copies of objects have alike */
 	struct wr_object *now[OBJECTS]; /* what there is */
 	size_t n_now;
 	struct wr_live *live;
@@ -322,16 +323,22 @@ static bool is_followed(const struct wr_object *o)
 	       wr_kind_is_policy(o->kind);
 }
 
+static void drop(struct wr_object *o)
+{
+	wr_kube_compact_release(o);
+	free(o);
+}
+
 static bool put(struct run *r, const struct wr_object *o)
 {
 	size_t at = find_now(r, o), size;
-	struct wr_object *copy = wr_kube_compact(o, 0, NULL, &size);
+	struct wr_object *copy = wr_kube_compact(o, 0, r->pool, &size);
 	if (!copy || at == OBJECTS)
 		return differs(r, "no room");
 	if (wr_live_put(r->live, copy) < 0)
 		return differs(r, "an object cannot be put");
 	if (at < r->n_now)
-		free(r->now[at]);
+		drop(r->now[at]);
 	else
 		r->n_now++;
 	r->now[at] = copy;
@@ -342,7 +349,7 @@ static bool take(struct run *r, size_t at)
 {
 	if (wr_live_remove(r->live, r->now[at]) < 0)
 		return differs(r, "an object cannot be removed");
-	free(r->now[at]);
+	drop(r->now[at]);
 	r->now[at] = r->now[--r->n_now];
 	return false;
 }
@@ -384,7 +391,9 @@ static bool fails(const struct history *h, struct run *r, bool tell)
 	*r = (struct run){.h = h, .compared = compared, .rebuilt = rebuilt};
 	for (size_t i = 0; i < LOADED; i++)
 		r->loaded[i].kind = WR_NONE;
-	bool bad = pools_up(r) || (wr_live_new(&opts, &r->live) < 0 && differs(r, "no live"));
+	r->pool = wr_kube_pool_new();
+	bool bad = (!r->pool && differs(r, "no pool")) || pools_up(r) ||
+		   (wr_live_new(&opts, &r->live) < 0 && differs(r, "no live"));
 	for (unsigned i = 0; i < EVENTS && !bad; i++) {
 		struct rng rng = {h->seed + 7919 * i};
 		if (!h->dropped[i])
@@ -394,7 +403,8 @@ static bool fails(const struct history *h, struct run *r, bool tell)
 	}
 	wr_live_free(r->live);
 	for (size_t i = 0; i < r->n_now; i++)
-		free(r->now[i]);
+		drop(r->now[i]);
+	wr_kube_pool_unref(r->pool);
 	for (unsigned i = 0; i < POOLS; i++)
 		subject_down(&r->pools[i]);
 	return bad;

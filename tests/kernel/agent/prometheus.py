@@ -98,10 +98,9 @@ def check_histogram(name, family):
 
 
 def shrunk(before, after):
-    """Counters that are less than they were; but those that begin with each generation."""
+    """Counters that are less than they were."""
     return [f'{key}: {value}, and then {after[name].samples[key]}'
             for name, family in before.items()
             if family.type in ('counter', 'histogram') and name in after
-            and 'of the generation in force' not in (family.help or '')
             for key, value in family.samples.items()
             if not key[0].endswith('_sum') and after[name].samples.get(key, value) < value]
