@@ -75,12 +75,6 @@ static void on_deleted(void *arg, const struct wr_kube_item *before)
 		agent_changed(s->agent);
 }
 
-static void on_synced(void *arg)
-{
-	struct kube_source *s = arg;
-	agent_changed(s->agent);
-}
-
 static bool is_synced(void *self)
 {
 	struct kube_source *s = self;
@@ -104,15 +98,25 @@ static void tell_failure(struct kube_source *s, const char *error)
 }
 
 /* Objects are told of by themselves; here it is whether there is enough to begin with. */
+static void note_synced(struct kube_source *s)
+{
+	bool synced = is_synced(s);
+	if (synced != s->was_synced)
+		agent_changed(s->agent);
+	s->was_synced = synced;
+}
+
 static void on_status(void *arg, const struct wr_kube_status *status)
 {
 	struct kube_source *s = arg;
 	if (*status->error)
 		tell_failure(s, status->error);
-	bool synced = is_synced(s);
-	if (synced != s->was_synced)
-		agent_changed(s->agent);
-	s->was_synced = synced;
+	note_synced(s);
+}
+
+static void on_synced(void *arg)
+{
+	note_synced(arg);
 }
 
 static const struct wr_kube_store_handlers handlers = {
