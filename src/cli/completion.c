@@ -31,8 +31,9 @@ static void visit(struct wr_out *o, const struct wr_command *c, const char *path
 	fn(o, c, path);
 	for (size_t i = 0; (sub = next(c, &i));) {
 		char sub_path[128];
-		snprintf(sub_path, sizeof(sub_path), "%s %s", path, sub->name);
-		visit(o, sub, sub_path, fn);
+		int n = snprintf(sub_path, sizeof(sub_path), "%s %s", path, sub->name);
+		if (n > 0 && (size_t)n < sizeof(sub_path))
+			visit(o, sub, sub_path, fn);
 	}
 }
 
