@@ -40,6 +40,8 @@ int population_build(struct population *pop, const struct wr_world *w, struct wr
 uint32_t population_find_ip(const struct population *pop, const struct wr_ip *ip);
 /* The most specific prefix that covers an address, or WR_NONE. */
 uint32_t population_find_prefix(const struct population *pop, const struct wr_ip *ip);
+/* The order of prefixes: by address, then length. */
+int population_compare_cidr(const struct wr_cidr *a, const struct wr_cidr *b);
 /* Range [*first, *end) of by_ip that lies in a prefix. */
 void population_ip_range(const struct population *pop, const struct wr_cidr *c, uint32_t *first,
 			 uint32_t *end);
@@ -81,6 +83,9 @@ struct peer_key {
 /* What a peer matches, byte by byte: in room, or, an ipBlock's, in the arena. NULL: out of memory. */
 const void *selection_key(const struct wr_peer *peer, struct peer_key *room, size_t *size,
 			  struct wr_arena *arena);
+/* Whether an ipBlock holds an address, or a whole prefix, and no except of it does. */
+bool selection_block_holds(const struct wr_peer *peer, const struct wr_ip *ip);
+bool selection_block_covers(const struct wr_peer *peer, const struct wr_cidr *c);
 int selection_build(struct selection *sel, const struct wr_world *w, struct wr_arena *arena);
 void selection_free(struct selection *sel); /* what is not in the arena */
 /* Fills members of every atom. */

@@ -56,21 +56,11 @@ bool live_selects(const struct wr_live *l, const struct wr_peer *peer, const str
 	return wr_selector_matches(w, peer->pod_selector, labels->items, labels->n);
 }
 
-static bool covers_prefix(const struct wr_peer *peer, const struct wr_cidr *c)
-{
-	if (!wr_cidr_covers(&peer->cidr, c))
-		return false;
-	for (size_t i = 0; i < peer->n_except; i++)
-		if (wr_cidr_covers(&peer->except[i], c))
-			return false;
-	return true;
-}
-
 static bool block_holds(const struct wr_live *l, uint32_t atom, const struct live_key *key)
 {
 	if (key->entity == LIVE_PREFIX)
-		return covers_prefix(l->program->sel.atoms.items[atom].peer,
-				     &l->cidrs.items[key->which]);
+		return selection_block_covers(l->program->sel.atoms.items[atom].peer,
+					      &l->cidrs.items[key->which]);
 	const struct live_cover *c = &l->covers.items[key->cover];
 	for (uint32_t i = 0; i < c->n; i++)
 		if (c->items[i] == atom)

@@ -260,7 +260,6 @@ int live_refresh(struct wr_live *l, uint32_t address);
 int live_refresh_cover(struct wr_live *l, uint32_t address);
 /* An ipBlock is new: the addresses that it holds are of other kinds. */
 int live_cover_block(struct wr_live *l, uint32_t atom);
-bool live_block_holds(const struct wr_peer *peer, const struct wr_ip *ip);
 /* Prefixes that an ipBlock names, as entities. */
 int live_block_prefixes(struct wr_live *l, const struct wr_peer *peer);
 

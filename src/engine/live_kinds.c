@@ -69,16 +69,6 @@ int live_refresh(struct wr_live *l, uint32_t at)
 
 /* ---- covers ---- */
 
-bool live_block_holds(const struct wr_peer *peer, const struct wr_ip *ip)
-{
-	if (!wr_cidr_contains(&peer->cidr, ip))
-		return false;
-	for (size_t i = 0; i < peer->n_except; i++)
-		if (wr_cidr_contains(&peer->except[i], ip))
-			return false;
-	return true;
-}
-
 static int intern_cover(struct wr_live *l, const uint32_t *atoms, uint32_t n, uint32_t *out)
 {
 	bool created;
@@ -105,7 +95,7 @@ int live_refresh_cover(struct wr_live *l, uint32_t at)
 		return -ENOMEM;
 	for (size_t i = 0; i < l->blocks.n; i++) {
 		uint32_t atom = l->blocks.items[i];
-		if (live_block_holds(l->program->sel.atoms.items[atom].peer, &a->ip))
+		if (selection_block_holds(l->program->sel.atoms.items[atom].peer, &a->ip))
 			atoms[n++] = atom;
 	}
 	int rc = intern_cover(l, atoms, n, &a->cover);
@@ -136,7 +126,7 @@ int live_cover_block(struct wr_live *l, uint32_t atom)
 	int rc = extended ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < l->addresses.n && !rc; i++) {
 		struct live_address *a = &l->addresses.items[i];
-		if (!a->ip.family || !live_block_holds(peer, &a->ip))
+		if (!a->ip.family || !selection_block_holds(peer, &a->ip))
 			continue;
 		uint32_t *to = &extended[a->cover];
 		if (!*to) {
@@ -155,19 +145,13 @@ int live_cover_block(struct wr_live *l, uint32_t atom)
 
 /* ---- prefixes ---- */
 
-static int compare_cidr(const struct wr_cidr *a, const struct wr_cidr *b)
-{
-	int c = wr_ip_compare(&a->ip, &b->ip);
-	return c ? c : (int)a->len - (int)b->len;
-}
-
 /* Where a prefix is in order, or would be. */
 static size_t prefix_place(const struct wr_live *l, const struct wr_cidr *c)
 {
 	size_t lo = 0, hi = l->prefixes.n;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		if (compare_cidr(&l->prefixes.items[mid].cidr, c) < 0)
+		if (population_compare_cidr(&l->prefixes.items[mid].cidr, c) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -178,7 +162,7 @@ static size_t prefix_place(const struct wr_live *l, const struct wr_cidr *c)
 static int add_prefix(struct wr_live *l, const struct wr_cidr *c)
 {
 	size_t at = prefix_place(l, c);
-	if (at < l->prefixes.n && !compare_cidr(&l->prefixes.items[at].cidr, c))
+	if (at < l->prefixes.n && !population_compare_cidr(&l->prefixes.items[at].cidr, c))
 		return 0;
 	struct live_key key = {.entity = LIVE_PREFIX, .which = (uint32_t)l->cidrs.n};
 	uint32_t kind;

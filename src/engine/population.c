@@ -111,7 +111,7 @@ static int sort_by_ip(struct population *pop, struct wr_arena *arena)
 	return 0;
 }
 
-static int compare_cidr(const struct wr_cidr *a, const struct wr_cidr *b)
+int population_compare_cidr(const struct wr_cidr *a, const struct wr_cidr *b)
 {
 	int c = wr_ip_compare(&a->ip, &b->ip);
 	return c ? c : (int)a->len - (int)b->len;
@@ -119,8 +119,8 @@ static int compare_cidr(const struct wr_cidr *a, const struct wr_cidr *b)
 
 static int compare_prefix(const void *a, const void *b)
 {
-	return compare_cidr(&((const struct wr_prefix *)a)->cidr,
-			    &((const struct wr_prefix *)b)->cidr);
+	return population_compare_cidr(&((const struct wr_prefix *)a)->cidr,
+				       &((const struct wr_prefix *)b)->cidr);
 }
 
 typedef void peer_fn(void *ctx, const struct wr_peer *peer);
@@ -237,7 +237,7 @@ static uint32_t lower_prefix(const struct population *pop, const struct wr_cidr 
 	uint32_t lo = 0, hi = pop->n_prefixes;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		if (compare_cidr(&pop->prefixes[mid].cidr, c) < 0)
+		if (population_compare_cidr(&pop->prefixes[mid].cidr, c) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;

@@ -259,20 +259,24 @@ static int pod_members(struct atom *atom, const struct population *pop, struct w
 	return 0;
 }
 
-static bool excepted_ip(const struct wr_peer *peer, const struct wr_ip *ip)
+bool selection_block_holds(const struct wr_peer *peer, const struct wr_ip *ip)
 {
+	if (!wr_cidr_contains(&peer->cidr, ip))
+		return false;
 	for (size_t i = 0; i < peer->n_except; i++)
 		if (wr_cidr_contains(&peer->except[i], ip))
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
-static bool excepted_prefix(const struct wr_peer *peer, const struct wr_cidr *c)
+bool selection_block_covers(const struct wr_peer *peer, const struct wr_cidr *c)
 {
+	if (!wr_cidr_covers(&peer->cidr, c))
+		return false;
 	for (size_t i = 0; i < peer->n_except; i++)
 		if (wr_cidr_covers(&peer->except[i], c))
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 /* Endpoints with an address in the block, and prefixes inside it (a /0 is a prefix of its own). */
@@ -289,11 +293,11 @@ static int block_members(struct atom *atom, const struct wr_world *w, const stru
 	for (uint32_t i = e0; i < e1; i++) {
 		uint32_t e = pop->by_ip[i], pod = pop->endpoints[e].pod;
 		bool skip = skip_pods && pod != WR_NONE && !w->pods[pod].host_network;
-		if (!skip && !excepted_ip(peer, &pop->endpoints[e].ip))
+		if (!skip && selection_block_holds(peer, &pop->endpoints[e].ip))
 			atom->members[atom->n_members++] = e;
 	}
 	for (uint32_t i = p0; i < p1; i++)
-		if (!excepted_prefix(peer, &pop->prefixes[i].cidr))
+		if (selection_block_covers(peer, &pop->prefixes[i].cidr))
 			atom->members[atom->n_members++] = pop->n_endpoints + i;
 	return 0;
 }
